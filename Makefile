@@ -1,0 +1,49 @@
+# Set-up, run, test. Needs Debian, Python 3.11 with venv, make.
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+JOBS ?= auto
+
+.PHONY: run test test-fast lint format bench crds lock clean
+
+run: $(STAMP) ## the demo: GitHub push to CI Workflow, notification, calendar tick
+	$(BIN)/events demo
+
+test: $(STAMP) ## everything; REQUIRE_SERVERS=1 turns missing servers into failures
+	$(BIN)/python -m pytest -n $(JOBS) $(if $(REQUIRE_SERVERS),--require-servers)
+
+test-fast: $(STAMP) ## no servers, no processes
+	$(BIN)/python -m pytest -n $(JOBS) -m "not servers and not e2e"
+
+lint: $(STAMP) ## style, types, import contracts
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+format: $(STAMP)
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+bench: $(STAMP) ## prints ratios measured in one run; see benchmarks/README.md
+	$(BIN)/python -m benchmarks
+
+crds: $(STAMP) ## crds/ from the models
+	$(BIN)/python -m events.manifest.crds
+
+lock: ## newest versions into constraints.txt
+	rm -rf $(VENV)
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/pip install --quiet --upgrade pip
+	$(BIN)/pip install --quiet -e '.[dev]'
+	$(BIN)/pip freeze --exclude-editable --exclude events-trigger | grep -v '^#' > constraints.txt
+	touch $(STAMP)
+
+$(STAMP): pyproject.toml constraints.txt
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
+	touch $(STAMP)
+
+clean:
+	rm -rf $(VENV) .events build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis

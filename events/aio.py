@@ -1,0 +1,77 @@
+"""Tasks with an owner: the only module that may start one.
+
+supervise   runs one adapter until it is cancelled: Retryable -> backoff and restart, Permanent -> stay down
+Group       a set of named tasks that end with their owner
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import Awaitable, Callable, Coroutine
+from typing import Any
+
+from events.errors import Permanent, Retryable
+
+FIRST_PAUSE, LONGEST_PAUSE = 0.5, 30.0
+"""Seconds between restarts: doubled each time, with jitter, back to the first after a calm minute."""
+
+CALM = 60.0
+
+
+def backoff(attempt: int, chance: float, after: float | None = None) -> float:
+    """Seconds to wait before restart number `attempt` (from 1); `chance` in [0, 1) spreads them."""
+    pause: float = min(LONGEST_PAUSE, FIRST_PAUSE * 2 ** min(attempt - 1, 16))
+    return max(after or 0.0, pause * (0.5 + chance / 2))
+
+
+Report = Callable[[BaseException, float | None], None]
+"""Told of every failure, with the seconds until the restart (None: it stays down)."""
+
+
+async def supervise(run: Callable[[], Awaitable[None]], report: Report) -> None:
+    """Run `run` again and again. Ends by cancellation, by its normal end, or by a Permanent error."""
+    attempt = 0
+    clock = asyncio.get_running_loop().time
+    while True:
+        started = clock()
+        try:
+            return await run()
+        except Permanent as exc:
+            return report(exc, None)
+        except Exception as exc:  # noqa: BLE001 - a supervisor: reported, counted, restarted
+            attempt = 1 if clock() - started > CALM else attempt + 1
+            after = exc.after if isinstance(exc, Retryable) else None
+            pause = backoff(attempt, random.random(), after)  # noqa: S311 - jitter, not a secret
+            report(exc, pause)
+        await asyncio.sleep(pause)
+
+
+class Group:
+    """Named tasks of one owner. `aclose` cancels them and waits; an error in one goes to `failed`."""
+
+    def __init__(self, failed: Callable[[str, BaseException], None]) -> None:
+        self._tasks: set[asyncio.Task[Any]] = set()
+        self._failed = failed
+
+    def __len__(self) -> int:
+        return len(self._tasks)
+
+    def start(self, name: str, work: Coroutine[Any, Any, Any]) -> asyncio.Task[Any]:
+        task = asyncio.get_running_loop().create_task(work, name=name)
+        self._tasks.add(task)
+        task.add_done_callback(self._ended)
+        return task
+
+    def _ended(self, task: asyncio.Task[Any]) -> None:
+        self._tasks.discard(task)
+        if not task.cancelled() and (error := task.exception()) is not None:
+            self._failed(task.get_name(), error)
+
+    async def aclose(self) -> None:
+        """Cancel what still runs and wait for its end; errors on the way out go to `failed`."""
+        tasks = list(self._tasks)
+        for task in tasks:
+            task.cancel()
+        if tasks:
+            await asyncio.wait(tasks)

@@ -1,0 +1,44 @@
+"""Fixtures of all tests: strictness about leftovers, options, paths."""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--require-servers", action="store_true", help="a server that cannot be had fails its tests"
+    )
+    parser.addoption("--rewrite-golden", action="store_true", help="write golden files anew; review the diff")
+
+
+@pytest.fixture(scope="session")
+def corpus() -> Path:
+    """Manifests of other projects, as test input; not part of this project."""
+    folder = Path(os.environ.get("EVENTS_CORPUS", ROOT.parent / "shared" / "corpus"))
+    if not folder.is_dir():
+        pytest.skip(f"no corpus at {folder}: set EVENTS_CORPUS")
+    return folder
+
+
+@pytest.fixture(autouse=True)
+def no_leftover_threads() -> Iterator[None]:
+    """Threads that a test starts end with it (those of the event loop's own pool may wait for reuse)."""
+    before = set(threading.enumerate())
+    yield
+    left = [thread for thread in set(threading.enumerate()) - before if not pooled(thread)]
+    for thread in left:
+        thread.join(2.0)
+    alive = [thread.name for thread in left if thread.is_alive()]
+    assert not alive, f"threads left behind: {alive}"
+
+
+def pooled(thread: threading.Thread) -> bool:
+    return thread.name.startswith(("ThreadPoolExecutor", "asyncio_", "pytest_timeout", "execnet"))
