@@ -1,0 +1,5 @@
+"""`python -m events` is the `events` command."""
+
+from events.cli import entry
+
+entry()

@@ -1,0 +1,1 @@
+"""Clients of remote systems: one module per family, shared by sources, triggers and buses."""

@@ -1,0 +1,1 @@
+"""Kubernetes objects: the local store, later the API server."""

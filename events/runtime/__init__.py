@@ -1,0 +1,1 @@
+"""Wiring: source runners, shard runners, the standalone process and its local API."""

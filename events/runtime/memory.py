@@ -1,0 +1,95 @@
+"""What AND conditions hold: in memory while the shard runs, in one record per trigger for its next owner."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
+
+from events.bus._base import Mark
+from events.event import Delivery, Event, Position
+from events.lang.condition import Condition
+from events.runtime.records import ConditionRecord, HeldRef, encode, held_key, stripped
+from events.sensors.conditions import step
+
+
+class Held(NamedTuple):
+    """One event as it passed its dependency."""
+
+    event: Event
+    position: Position
+    stored_ns: int
+
+
+class Pending(NamedTuple):
+    """What one event changed: the chosen sets that came together, and what has to be written for it."""
+
+    chosen: list[Mapping[str, Held]]
+    blobs: dict[str, bytes]
+    drops: list[str]
+
+
+class Memory:
+    """The held events of one trigger."""
+
+    def __init__(self, sensor: str, trigger: str) -> None:
+        self.sensor, self.trigger = sensor, trigger
+        self.held: Mapping[str, Held] = {}
+        self.applied: dict[int, int] = {}
+
+    def applied_already(self, position: Position) -> bool:
+        return position.offset <= self.applied.get(position.partition, -1)
+
+    def offer(self, condition: Condition, passed: Sequence[tuple[str, Event]], found: Delivery) -> Pending:
+        """One event that passed these dependencies, in the order of the condition."""
+        before = self.blobs()
+        chosen: list[Mapping[str, Held]] = []
+        for name, event in passed:
+            taken = step(condition, self.held, name, Held(event, found.position, found.stored_ns))
+            self.held = taken.held
+            if taken.chosen is not None:
+                chosen.append(taken.chosen)
+        self.applied[found.position.partition] = found.position.offset
+        return self._changes(before, chosen)
+
+    def forget(self, names: Sequence[str] | None = None) -> tuple[dict[str, Held], list[str]]:
+        """Drop what is held (of these dependencies). Returns it, and the blobs not needed any more."""
+        gone = {name: held for name, held in self.held.items() if names is None or name in names}
+        blobs = [self.blob(name, held) for name, held in gone.items()]
+        self.held = {name: held for name, held in self.held.items() if name not in gone}
+        return gone, blobs
+
+    def forget_before(self, moment_ns: int) -> tuple[dict[str, Held], list[str]]:
+        """Drop what was stored before a moment: a reset that was missed while down."""
+        return self.forget([name for name, held in self.held.items() if held.stored_ns < moment_ns])
+
+    def _changes(self, before: dict[str, Held], chosen: list[Mapping[str, Held]]) -> Pending:
+        after = self.blobs()
+        new = {key: encode(stripped(held.event)) for key, held in after.items() if key not in before}
+        return Pending(chosen, new, [key for key in before if key not in after])
+
+    def blobs(self) -> dict[str, Held]:
+        return {self.blob(name, held): held for name, held in self.held.items()}
+
+    def blob(self, dependency: str, held: Held) -> str:
+        return held_key(self.sensor, self.trigger, dependency, held.position)
+
+    def record(self) -> bytes:
+        refs = {
+            name: HeldRef(held.position, held.stored_ns, held.event.key, self.blob(name, held))
+            for name, held in self.held.items()
+        }
+        return encode(ConditionRecord(dict(self.applied), refs))
+
+    def restore(self, record: ConditionRecord, events: Mapping[str, Event]) -> None:
+        """`events` are the held ones by dependency; one whose blob is gone is left out."""
+        self.applied = dict(record.applied)
+        self.held = {
+            name: Held(events[name], ref.position, ref.stored_ns)
+            for name, ref in record.held.items()
+            if name in events
+        }
+
+
+def restart(memory: Memory, mark: Mark) -> None:
+    """The log was made anew: old offsets mean nothing."""
+    memory.applied = dict.fromkeys(mark.offsets, -1)

@@ -1,0 +1,72 @@
+"""Scripted dependencies are judged in helper processes that can be killed: only sensors with scripts pay."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from events.errors import EvaluationError
+from events.event import FILTER_ERROR, TRANSFORM_ERROR, Delivery, Event
+from events.runtime.records import stripped
+from events.sensors.dependencies import Dependency, Verdict, compile_dependency
+from events.sensors.problems import Problems
+
+if TYPE_CHECKING:
+    from events.clients.scripts import ScriptPool
+    from events.runtime.roster import Entry
+
+TIMEOUT = 2.0
+"""Seconds that one event may take at one dependency."""
+
+
+class Remote:
+    """The pool, started with the first scripted dependency."""
+
+    def __init__(self) -> None:
+        self._pool: ScriptPool | None = None
+        self._specs: dict[int, bytes] = {}
+
+    async def judge(self, entry: Entry, delivery: Delivery) -> Verdict:
+        """Raises nothing: a timeout, a crash or too much memory is an error verdict."""
+        from events.clients.scripts import Job, ScriptPool
+
+        if self._pool is None:
+            self._pool = ScriptPool("events.runtime.remote:judge_in_child")
+        dependency = entry.dependency
+        try:
+            job = Job(self._spec(dependency), msgspec.msgpack.encode(stripped(delivery.event)))
+            reply = await self._pool.run(job, TIMEOUT)
+        except EvaluationError as exc:
+            result = TRANSFORM_ERROR if dependency.transform else FILTER_ERROR
+            return Verdict(None, result, str(exc))
+        event, result, reason = msgspec.msgpack.decode(reply, type=tuple[Event | None, str, str])
+        return Verdict(event, result, reason)
+
+    def _spec(self, dependency: Dependency) -> bytes:
+        key = id(dependency.spec)
+        found = self._specs.get(key)
+        if found is None:
+            found = self._specs[key] = dependency.spec.model_dump_json(
+                by_alias=True, exclude_unset=True
+            ).encode()
+        return found
+
+    async def aclose(self) -> None:
+        if self._pool is not None:
+            await self._pool.aclose()
+
+
+def compile_in_child(spec: bytes) -> Dependency:
+    """In the helper process: once per spec."""
+    from events.api.sensor import EventDependency
+
+    return compile_dependency(EventDependency.model_validate_json(spec), "dependency", Problems())
+
+
+def judge_in_child(dependency: Dependency, payload: bytes) -> bytes:
+    """In the helper process: once per event."""
+    verdict = dependency.judge(msgspec.msgpack.decode(payload, type=Event))
+    if verdict.event is not None:
+        verdict = verdict._replace(event=stripped(verdict.event))
+    return msgspec.msgpack.encode(tuple(verdict))

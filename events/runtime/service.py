@@ -1,0 +1,255 @@
+"""A running set of manifests: sources, sensors and buses, changed in place when the manifests change.
+
+What did not change goes on undisturbed; what is broken is reported and its old version keeps running.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Iterable
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from events.aio import Group
+from events.errors import EventsError, ManifestError
+from events.manifest import Finding, Manifests
+from events.registry import adapter_class
+from events.runtime.buses import BusUnit, MakeRunner
+from events.runtime.checks import not_compiling
+from events.runtime.plans import SensorPlan, compile_sensor
+from events.runtime.shard import ShardRunner
+from events.runtime.source_runner import Lent, SourceRunner
+
+if TYPE_CHECKING:
+    from events.api.eventbus import EventBus
+    from events.api.eventsource import EventSource
+    from events.api.sensor import Sensor
+    from events.bus._base import Bus
+    from events.observability.metrics import Metrics
+
+log = logging.getLogger(__name__)
+
+DEFAULT_BUS = "default"
+
+OpenBus = Callable[[str, str, "EventBus | None"], Awaitable["Bus"]]
+"""(namespace, EventBus name, its manifest) -> an open bus."""
+
+
+class SourceKey(NamedTuple):
+    namespace: str
+    source: str
+    kind: str
+    event: str
+
+
+class Running(NamedTuple):
+    """A source at work, and the config it was started with."""
+
+    runner: SourceRunner
+    task: asyncio.Task[Any]
+    raw: dict[str, Any]
+    bus: str
+    file: str | None
+
+
+class RunningSensor(NamedTuple):
+    plan: SensorPlan
+    bus: str
+    file: str | None
+
+
+def key_of(model: EventSource | Sensor) -> tuple[str, str]:
+    return model.metadata.namespace, model.metadata.name
+
+
+def bus_of(model: EventSource | Sensor) -> str:
+    """`namespace/eventbus`"""
+    return f"{model.metadata.namespace}/{model.spec.event_bus_name or DEFAULT_BUS}"
+
+
+class Service:
+    """Everything of one process that depends on manifests."""
+
+    def __init__(
+        self, metrics: Metrics, lent: Callable[[str], Lent], open_bus: OpenBus, make: MakeRunner
+    ) -> None:
+        self.metrics = metrics
+        self.sources: dict[SourceKey, Running] = {}
+        self.sensors: dict[tuple[str, str], RunningSensor] = {}
+        self.units: dict[str, BusUnit] = {}
+        self.findings: list[Finding] = []
+        self._lent, self._open_bus, self._make = lent, open_bus, make
+        self._tasks = Group(self._failed)
+        self._applying = asyncio.Lock()
+
+    def _failed(self, name: str, error: BaseException) -> None:
+        log.error("%s ended: %s", name, error, exc_info=error)
+
+    async def apply(self, manifests: Manifests) -> list[Finding]:
+        """Change over to these manifests. Returns what is wrong with them; the rest runs."""
+        async with self._applying:
+            self.findings = list(manifests.findings)
+            broken = frozenset(f.file for f in manifests.findings if f.severity == "error" and f.file)
+            await self._open_buses(manifests)
+            self._apply_sensors(manifests, broken)
+            await self._apply_sources(manifests, broken)
+            return self.findings
+
+    # buses
+
+    async def _open_buses(self, manifests: Manifests) -> None:
+        known = {(bus.metadata.namespace, bus.metadata.name): bus for bus in manifests.event_buses}
+        models: list[EventSource | Sensor] = [*manifests.event_sources, *manifests.sensors]
+        wanted = {(model.metadata.namespace, model.spec.event_bus_name or DEFAULT_BUS) for model in models}
+        for namespace, name in sorted(wanted):
+            if f"{namespace}/{name}" not in self.units:
+                await self._open_unit(namespace, name, known.get((namespace, name)))
+
+    async def _open_unit(self, namespace: str, name: str, manifest: EventBus | None) -> None:
+        bus = await self._open_bus(namespace, name, manifest)
+        unit = self.units[bus.name] = BusUnit(bus, self._make, self._tasks)
+        unit.start()
+
+    # sensors
+
+    def _apply_sensors(self, manifests: Manifests, broken: frozenset[str]) -> None:
+        before, self.sensors = self.sensors, {}
+        for model in manifests.sensors:
+            known = before.get(key_of(model))
+            plan = self._plan(model, known.plan if known else None)
+            if plan is not None:
+                self.sensors[key_of(model)] = RunningSensor(plan, bus_of(model), model.origin.file)
+        for key, sensor in before.items():
+            if sensor.file in broken:
+                self.sensors.setdefault(key, sensor)
+        for name, unit in self.units.items():
+            unit.replace([sensor.plan for sensor in self.sensors.values() if sensor.bus == name])
+
+    def _plan(self, model: Sensor, before: SensorPlan | None) -> SensorPlan | None:
+        """The compiled sensor; the version before if this one does not compile."""
+        plan = compile_sensor(model)
+        if before is not None and plan.revision == before.revision:
+            return before
+        for trigger in plan.triggers:
+            self.metrics.trigger(plan.namespace, plan.name, trigger.name)
+        if not plan.problems:
+            return plan
+        for problem in plan.problems:
+            self._tell(model, f"spec.{problem.field}", problem.message)
+        return before
+
+    def _tell(self, model: EventSource | Sensor, field: str, message: str) -> None:
+        self.findings.append(not_compiling(model, field, message))
+
+    # sources
+
+    async def _apply_sources(self, manifests: Manifests, broken: frozenset[str]) -> None:
+        wanted = {key: entry for model in manifests.event_sources for key, entry in self._entries(model)}
+        for key, running in list(self.sources.items()):
+            if key not in wanted and running.file not in broken:
+                await self._stop(key)
+        for key, (raw, model) in wanted.items():
+            running_now = self.sources.get(key)
+            if running_now is not None and (running_now.raw, running_now.bus) == (raw, bus_of(model)):
+                continue
+            runner = self._prepare(key, raw, model)
+            if runner is None:
+                continue
+            if running_now is not None:
+                await self._stop(key)
+            task = self._tasks.start(f"source/{runner.label}", runner.run())
+            self.sources[key] = Running(runner, task, raw, bus_of(model), model.origin.file)
+
+    def _entries(self, model: EventSource) -> Iterable[tuple[SourceKey, tuple[dict[str, Any], EventSource]]]:
+        namespace, name = key_of(model)
+        for entry in model.spec.events():
+            yield SourceKey(namespace, name, entry.kind, entry.name), (entry.config, model)
+
+    def _prepare(self, key: SourceKey, raw: dict[str, Any], model: EventSource) -> SourceRunner | None:
+        """A runner for a source; None, and told why, if it cannot be run."""
+        try:
+            if adapter_class("sources", key.kind) is None:
+                return None  # the loader has told so
+            counts = self.metrics.source(key.namespace, key.source, key.event)
+            bus = self.units[bus_of(model)].bus
+            return SourceRunner(*key, raw, bus, counts, self._lent(key.namespace))
+        except ManifestError as exc:
+            self._tell(model, exc.field or f"spec.{key.kind}.{key.event}", exc.message)
+            return None
+
+    async def _stop(self, key: SourceKey) -> None:
+        running = self.sources.pop(key)
+        running.task.cancel()
+        await asyncio.wait([running.task])
+
+    # end
+
+    async def stop_sources(self) -> None:
+        """No more intake; every source gives back what it holds outside."""
+        running = list(self.sources.values())
+        for one in running:
+            one.task.cancel()
+        if running:
+            await asyncio.wait([one.task for one in running])
+
+    async def drain(self, deadline: float) -> None:
+        await asyncio.gather(*(unit.drain(deadline) for unit in self.units.values()))
+
+    async def aclose(self) -> None:
+        await self._tasks.aclose()
+        for unit in self.units.values():
+            try:
+                await unit.bus.aclose()
+            except EventsError as exc:
+                log.error("%s: %s", unit.bus.name, exc)
+
+    # state
+
+    @property
+    def ready(self) -> bool:
+        """Everything that can run does: sources listen, shards follow, buses store."""
+        return all(running.runner.state == "ready" for running in self.sources.values()) and all(
+            unit.health.ready for unit in self.units.values()
+        )
+
+    @property
+    def starting(self) -> bool:
+        return any(running.runner.state == "starting" for running in self.sources.values())
+
+    def runners(self) -> list[ShardRunner]:
+        """The shard runners that are at work."""
+        return [
+            owner.runner for unit in self.units.values() for owner in unit.owners if owner.runner is not None
+        ]
+
+    def states(self) -> dict[str, Any]:
+        """Sources, buses and sensors with their state, for /readyz and `events get`."""
+        return {
+            "sources": [
+                {
+                    "name": running.runner.label, "kind": key.kind, "state": running.runner.state,
+                    "reason": running.runner.reason, "address": running.runner.address, "sent": running.runner.counts.sent,
+                }
+                for key, running in self.sources.items()
+            ],
+            "buses": [
+                {"name": name, "ready": unit.health.ready, "reason": unit.health.detail}
+                for name, unit in self.units.items()
+            ],
+            "sensors": [
+                {
+                    "name": sensor.plan.label, "bus": sensor.bus, "revision": sensor.plan.revision,
+                    "triggers": [trigger.name for trigger in sensor.plan.triggers],
+                    "waits": {trigger.name: trigger.condition.source for trigger in sensor.plan.triggers},
+                }
+                for sensor in self.sensors.values()
+            ],
+        }  # fmt: skip
+
+    def trigger_states(self) -> list[dict[str, Any]]:
+        """Firings that wait or run now, per trigger that has any."""
+        return [
+            {"trigger": lane.plan.label, "waiting": lane.waiting, "running": lane.running}
+            for runner in self.runners()
+            for lane in runner.lanes.values()
+        ]

@@ -1,0 +1,175 @@
+"""Runs one event of one EventSource: supervises the adapter, filters, wraps and publishes its payloads."""
+
+from __future__ import annotations
+
+import itertools
+import logging
+import os
+import time
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import orjson
+
+from events.aio import supervise
+from events.bus._base import Bus, Cursor
+from events.errors import EvaluationError, EventsError, ExpressionError, ManifestError, Permanent, Retryable
+from events.event import JSON, Event
+from events.registry import adapter_class, config_class, event_type
+from events.sources._base import Payload, Source, SourceContext
+
+if TYPE_CHECKING:
+    from events.clients.http import Sessions
+    from events.clients.secrets import Secrets
+    from events.lang.exprlang import SourceFilter
+    from events.observability.metrics import SourceCounts
+    from events.web.listeners import Listeners
+
+log = logging.getLogger(__name__)
+
+_prefix = os.urandom(4).hex()
+_numbers = itertools.count()
+
+
+def new_id(now_ns: int) -> str:
+    """32 hexadecimal characters, as upstream's ids; ordered by time, unique over processes."""
+    return f"{now_ns:016x}{_prefix}{next(_numbers) & 0xFFFFFFFF:08x}"
+
+
+class Lent(NamedTuple):
+    """What every source of the process shares."""
+
+    secrets: Secrets
+    listeners: Listeners
+    sessions: Sessions
+
+
+class SourceRunner:
+    """One event of one EventSource. `state` is starting, ready, trouble or down."""
+
+    def __init__(
+        self,
+        namespace: str,
+        source: str,
+        kind: str,
+        event: str,
+        raw: dict[str, Any],
+        bus: Bus,
+        counts: SourceCounts,
+        lent: Lent,
+        now_ns: Callable[[], int] = time.time_ns,
+    ) -> None:
+        """Compiles the config and its filter. Raises ManifestError."""
+        self.namespace, self.source, self.kind, self.event = namespace, source, kind, event
+        self.raw, self.bus, self.counts, self.now_ns = raw, bus, counts, now_ns
+        self.label = f"{namespace}/{source}.{event}"
+        self.state, self.reason = "starting", ""
+        self._type = event_type(kind)
+        self.cfg = config_class("sources", kind).model_validate(raw)
+        self.filter = compile_source_filter(self.cfg.filter_expression, kind, event)
+        self._host = lent.listeners.host
+        self._adapter = self._make(lent)
+        self._cursor_name = f"{source}/{event}"
+
+    def _make(self, lent: Lent) -> Source[Any]:
+        cls = adapter_class("sources", self.kind)
+        if cls is None:
+            raise ManifestError(f"event source type {self.kind} is not available in this version")
+        context = SourceContext(
+            namespace=self.namespace, source=self.source, event=self.event, secrets=lent.secrets,
+            listeners=lent.listeners, sessions=lent.sessions, cursor=self._cursor, ready=self._ready,
+            trouble=self._trouble, now_ns=self.now_ns, log=logging.getLogger(f"events.sources.{self.kind}"),
+        )  # fmt: skip
+        adapter: Source[Any] = cls(self.cfg, context)
+        return adapter
+
+    @property
+    def leader_only(self) -> bool:
+        return self._adapter.leader_only
+
+    @property
+    def address(self) -> str:
+        """Where an HTTP source listens, as a URL; empty for others."""
+        spec = getattr(self.cfg, "webhook", self.cfg)
+        port, endpoint = getattr(spec, "port", None), getattr(spec, "endpoint", None)
+        if not port or not endpoint:
+            return ""
+        secure = spec.server_cert_secret is not None and spec.server_key_secret is not None
+        return f"{'https' if secure else 'http'}://{self._host}:{port}/{endpoint.lstrip('/')}"
+
+    async def run(self) -> None:
+        """Until cancelled; ends early only when the adapter gives up for good."""
+        await supervise(self._run_once, self._report)
+
+    async def _run_once(self) -> None:
+        self.state, self.reason = "starting", ""
+        await self._adapter.run(self.emit)
+        raise Retryable("the source ended by itself")
+
+    def _report(self, error: BaseException, pause: float | None) -> None:
+        self.state = "down" if pause is None else "trouble"
+        self.reason = str(error) if isinstance(error, EventsError) else f"{type(error).__name__}: {error}"
+        again = "it stays down" if pause is None else f"again in {pause:.1f} s"
+        trace = error if not isinstance(error, EventsError) else None
+        log.error("event source %s (%s): %s; %s", self.label, self.kind, self.reason, again, exc_info=trace)
+
+    def _ready(self) -> None:
+        self.state, self.reason = "ready", ""
+
+    def _trouble(self, reason: str) -> None:
+        self.state, self.reason = "trouble", reason
+
+    async def _cursor(self) -> bytes | None:
+        return await self.bus.cursor(self._cursor_name)
+
+    async def emit(self, payloads: Sequence[Payload], cursor: bytes | None = None) -> None:
+        """Store what the filter lets through. Raises Retryable, TooLarge; nothing was stored then."""
+        started = self.now_ns()
+        kept = payloads if self.filter is None else [one for one in payloads if self._passes(one)]
+        events = [self._wrap(payload, started) for payload in kept]
+        place = None if cursor is None else Cursor(self._cursor_name, cursor)
+        if not events and place is None:
+            return
+        counts = self.counts
+        try:
+            stored = await self.bus.publish(events, place)
+        except EventsError:
+            counts.sent_failed += len(events)
+            counts.failed += len(events)
+            raise
+        counts.sent += len(events)
+        counts.duplicate += sum(one.duplicate for one in stored)
+        counts.processing.observe((self.now_ns() - started) / 1e9)
+
+    def _wrap(self, payload: Payload, now_ns: int) -> Event:
+        return Event(
+            payload.id or new_id(now_ns), self.source, self.event, self._type, payload.time_ns or now_ns,
+            payload.data, JSON, self.namespace,
+        )  # fmt: skip
+
+    def _passes(self, payload: Payload) -> bool:
+        """Dropped events are counted; an expression that fails drops the event too, as upstream."""
+        assert self.filter is not None
+        try:
+            passed = self.filter.passes(orjson.loads(payload.data))
+        except EvaluationError as exc:
+            passed = False
+            self.counts.failed += 1
+            log.debug("event source %s: filter: %s", self.label, exc)
+        except ValueError as exc:
+            raise Permanent(f"the payload is not JSON: {exc}") from exc
+        if not passed:
+            self.counts.filtered += 1
+        return passed
+
+
+def compile_source_filter(expression: str, kind: str, event: str) -> SourceFilter | None:
+    """Raises ManifestError."""
+    if not expression:
+        return None
+    from events.lang.exprlang import compile_filter
+
+    try:
+        return compile_filter(expression)
+    except ExpressionError as exc:
+        raise ManifestError(str(exc), field=f"spec.{kind}.{event}.filter.expression") from exc

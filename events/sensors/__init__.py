@@ -1,0 +1,1 @@
+"""The sensor engine: match, transform, filter, condition, parameters. Pure: no I/O, clock or random."""

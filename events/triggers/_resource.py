@@ -1,0 +1,113 @@
+"""What k8s and argoWorkflow share: the object of `source` after parameters, our labels, a steady name."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+import orjson
+import yaml
+
+from events.errors import EvaluationError, ExpressionError
+from events.event import Firing, Outcome
+from events.kube._base import (
+    FIRING_LABEL,
+    SENSOR_LABEL,
+    TIMESTAMP_LABEL,
+    TRIGGER_LABEL,
+    Conflict,
+    Object,
+    Objects,
+    Ref,
+)
+from events.kube.kinds import namespaced
+from events.kube.names import as_label
+from events.sensors.parameters import compile_edits
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from events.api.sensor import ArtifactLocation, TriggerParameter
+
+BASE = 53
+"""Characters of a generateName that stay; ten of the firing id follow: 63 in all, as a label takes."""
+
+Draft = Callable[[Firing], Object]
+"""Raises EvaluationError."""
+
+SOURCES = ("s3", "inline", "file", "url", "git", "configmap", "resource")
+
+
+def compile_object(source: ArtifactLocation, parameters: Sequence[TriggerParameter]) -> Draft:
+    """The object of a firing, after its parameters. Raises ExpressionError."""
+    edit = compile_edits(parameters, orjson.dumps(document(source)).decode())
+
+    def draft(firing: Firing) -> Object:
+        text = edit(firing)
+        try:
+            obj = orjson.loads(text)
+        except ValueError as exc:
+            raise EvaluationError(f"the parameters leave no valid JSON: {exc}") from exc
+        if not isinstance(obj, dict) or not obj.get("kind") or not obj.get("apiVersion"):
+            raise EvaluationError("the object has no apiVersion and kind")
+        return obj
+
+    return draft
+
+
+def document(source: ArtifactLocation) -> Any:
+    """What is written in the manifest itself. Raises ExpressionError for a source that has to be fetched."""
+    kind = next((name for name in SOURCES if getattr(source, name) is not None), None)
+    if kind == "resource":
+        return source.resource
+    if kind == "inline":
+        return inline(source.inline or "")
+    if kind is None:
+        raise ExpressionError("the source names nothing: write resource", "source")
+    raise ExpressionError(f"source {kind} is not available in this version: write resource or inline", kind)
+
+
+def inline(text: str) -> Any:
+    try:
+        return yaml.safe_load(text)
+    except yaml.YAMLError as exc:
+        raise ExpressionError(f"not YAML: {exc}", text) from exc
+
+
+def labelled(obj: Object, firing: Firing, namespace: str) -> Object:
+    """Our labels, the namespace, and the name that every repetition of the firing comes to."""
+    meta = dict(obj.get("metadata") or {})
+    meta["labels"] = {
+        **(meta.get("labels") or {}),
+        SENSOR_LABEL: as_label(firing.sensor),
+        TRIGGER_LABEL: as_label(firing.trigger),
+        TIMESTAMP_LABEL: str(firing.now_ns // 1_000_000),
+        FIRING_LABEL: firing.id,
+    }
+    if namespaced(obj["kind"]):
+        meta["namespace"] = meta.get("namespace") or namespace
+    if not meta.get("name") and meta.get("generateName"):
+        meta["name"] = f"{meta['generateName'][:BASE]}{firing.id[:10]}"
+    return {**obj, "metadata": meta}
+
+
+def ref_of(obj: Object) -> Ref:
+    meta = obj["metadata"]
+    return Ref(obj["apiVersion"], obj["kind"], meta.get("namespace"), meta.get("name", ""))
+
+
+async def create(objects: Objects, obj: Object, firing: str, namespace: str) -> Outcome:
+    """Create; an object that this firing made before is a success, another one of that name a conflict."""
+    try:
+        made = await objects.create(obj, namespace)
+    except Conflict:
+        found = await objects.get(ref_of(obj))
+        if found is None or (found["metadata"].get("labels") or {}).get(FIRING_LABEL) != firing:
+            raise
+        return done(found, "exists", repeated=True)
+    return done(made, "created")
+
+
+def done(obj: Object, what: str, *, repeated: bool = False) -> Outcome:
+    ref = ref_of(obj)
+    return Outcome(detail=f"{ref} {what}", link=str(ref), object=obj, repeated=repeated)

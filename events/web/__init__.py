@@ -1,0 +1,1 @@
+"""What listens: the listener pool and the pages of the service itself."""
