@@ -1,0 +1,61 @@
+"""Servers for comparison: a plain aiohttp handler that checks the HMAC, and a sink for HTTP triggers."""
+
+from __future__ import annotations
+
+import hmac
+import json
+import sys
+import time
+
+from aiohttp import web
+
+from benchmarks.load import SECRET
+
+
+async def checked(request: web.Request) -> web.Response:
+    """What any receiver of webhooks has to do at the least."""
+    body = await request.read()
+    wanted = "sha256=" + hmac.digest(SECRET.encode(), body, "sha256").hex()
+    if not hmac.compare_digest(wanted, request.headers.get("X-Hub-Signature-256", "")):
+        return web.Response(status=401)
+    return web.Response(text="success")
+
+
+def plain(port: int) -> None:
+    app = web.Application()
+    app.router.add_post("/push", checked)
+    web.run_app(app, host="127.0.0.1", port=port, access_log=None, print=None)
+
+
+def sink(port: int) -> None:
+    """Counts what arrives and how late it is (X-Due: the scheduled time in nanoseconds); GET tells."""
+    ids: dict[str, int] = {}
+    late: list[float] = []
+
+    async def take(request: web.Request) -> web.Response:
+        key = request.headers.get("Idempotency-Key", "")
+        ids[key] = ids.get(key, 0) + 1
+        due = request.headers.get("X-Due", "").partition("-")[0]
+        if len(due) > 15:
+            late.append((time.time_ns() - int(due)) / 1e9)
+        await request.read()
+        return web.Response(text="ok")
+
+    async def tell(_: web.Request) -> web.Response:
+        found = {"count": sum(ids.values()), "distinct": len(ids), "late": late}
+        return web.Response(text=json.dumps(found), content_type="application/json")
+
+    async def forget(_: web.Request) -> web.Response:
+        ids.clear()
+        late.clear()
+        return web.Response(text="ok")
+
+    app = web.Application()
+    app.router.add_post("/", take)
+    app.router.add_get("/", tell)
+    app.router.add_delete("/", forget)
+    web.run_app(app, host="127.0.0.1", port=port, access_log=None, print=None)
+
+
+if __name__ == "__main__":
+    {"plain": plain, "sink": sink}[sys.argv[1]](int(sys.argv[2]))
