@@ -307,10 +307,10 @@ def compile_script(source: str, field: str, problems: Problems) -> Check:
 def join(checks: Sequence[Check], operator: str) -> Predicate:
     """The checks of one kind: `and` stops at the first false or error, `or` at the first true."""
     tests = [check.test for check in checks]
+    if operator == "or" and len(tests) != 1:
+        return lambda event: any_of(tests, event)
     if len(tests) == 1:
         return tests[0]
-    if operator == "or":
-        return lambda event: any_of(tests, event)
     return lambda event: all(test(event) for test in tests)
 
 
@@ -363,15 +363,16 @@ def compile_kinds(spec: Filters, field: str, problems: Problems) -> list[Kind | 
     time = [compile_time(spec.time, f"{field}.time", problems)] if spec.time else []
     script = [compile_script(spec.script, f"{field}.script", problems)] if spec.script else []
     return [
-        kind_of("exprs", exprs, spec.expr_logical_operator),
-        kind_of("data", data, spec.data_logical_operator),
+        kind_of("exprs", exprs, spec.expr_logical_operator, "exprs" in spec.model_fields_set),
+        kind_of("data", data, spec.data_logical_operator, "data" in spec.model_fields_set),
         kind_of("context", context, ""),
         kind_of("time", time, ""),
         kind_of("script", script, ""),
     ]
 
 
-def kind_of(name: str, checks: Sequence[Check], operator: str) -> Kind | None:
-    if not checks:
+def kind_of(name: str, checks: Sequence[Check], operator: str, given: bool = True) -> Kind | None:
+    """None for a kind that is not there. A list in which nothing is left to check passes under `and` only."""
+    if not checks and not (given and operator == "or"):
         return None
     return Kind(name, tuple(checks), operator or "and", join(checks, operator))

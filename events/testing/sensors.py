@@ -263,7 +263,9 @@ class SensorContract:
         await rig.until(lambda: len(rig.target.shots) == 1)
         assert rig.target.seen("t") == [{"a": "a1", "b": "b1"}]
 
-    async def test_a_crash_before_anything_is_recorded_repeats_the_firing_under_its_id(self, rig: Rig) -> None:
+    async def test_a_crash_before_anything_is_recorded_repeats_the_firing_under_its_id(
+        self, rig: Rig
+    ) -> None:
         started = asyncio.Event()
 
         async def hang(shot: Shot) -> Outcome:
@@ -508,7 +510,9 @@ class SensorContract:
         self, rig: Rig
     ) -> None:
         bad = trigger("a")
-        bad["parameters"] = [{"src": {"dependencyName": "a", "dataKey": "missing"}, "dest": "log.intervalSeconds"}]
+        bad["parameters"] = [
+            {"src": {"dependencyName": "a", "dataKey": "missing"}, "dest": "log.intervalSeconds"}
+        ]
         await rig.start(sensor(bad, trigger("a", "fine")))
         await rig.publish("a1", "a2")
         await rig.until(lambda: len(rig.target.seen("fine")) == 2)

@@ -25,7 +25,7 @@ BODY_DEADLINE = 30.0
 IDLE = 75.0
 """Seconds a connection is kept without a request."""
 
-CLOSING = 5.0
+CLOSING = 2.0
 """Seconds that requests in hand get to be answered when a port is closed."""
 
 Handler = Callable[[web.BaseRequest], Awaitable[web.Response]]

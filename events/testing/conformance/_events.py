@@ -24,15 +24,20 @@ def event_of(context: Mapping[str, Any], data: str | None) -> Event:
 
 def filters_of(given: Mapping[str, Any]) -> Filters:
     """Filters as a case has them: not validated, so that what upstream refuses can be evaluated too."""
-    return Filters.model_construct(
-        data=[data_filter(item) for item in given.get("data", ())],
-        exprs=[expr_filter(item) for item in given.get("exprs", ())],
-        context=EventContext.model_construct(**given["context"]) if "context" in given else None,
-        time=time_filter(given["time"]) if "time" in given else None,
-        script=given.get("script", ""),
-        data_logical_operator=given.get("dataLogicalOperator", ""),
-        expr_logical_operator=given.get("exprLogicalOperator", ""),
-    )
+    fields: dict[str, Any] = {
+        "data_logical_operator": given.get("dataLogicalOperator", ""),
+        "expr_logical_operator": given.get("exprLogicalOperator", ""),
+        "script": given.get("script", ""),
+    }
+    if "data" in given:
+        fields["data"] = [data_filter(item) for item in given["data"]]
+    if "exprs" in given:
+        fields["exprs"] = [expr_filter(item) for item in given["exprs"]]
+    if "context" in given:
+        fields["context"] = EventContext.model_construct(**given["context"])
+    if "time" in given:
+        fields["time"] = time_filter(given["time"])
+    return Filters.model_construct(**fields)
 
 
 def data_filter(given: Mapping[str, Any]) -> DataFilter:

@@ -1,4 +1,4 @@
-"""Family source_filters: expression filters of event sources, judged on the data that a source would publish."""
+"""Family source_filters: expression filters of event sources, judged on what a source would publish."""
 
 from __future__ import annotations
 

@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any, Final
 
 from events.errors import EvaluationError, ExpressionError
-from events.lang.clock import compile_window, parse_clock
+from events.lang.clock import compile_window, load_zone, parse_clock
 
 
 def run(given: dict[str, Any], _: dict[str, Any]) -> dict[str, Any]:
@@ -31,7 +31,18 @@ def parse(given: dict[str, Any]) -> dict[str, Any]:
         instant = parse_clock(given["value"], given.get("timezone"), _moment(given))
     except (ExpressionError, EvaluationError):
         return {"outcome": "error"}
-    return {"outcome": "ok", "instant": instant.isoformat()}
+    fraction = given["value"].replace(",", ".").partition(".")[2][:9].rstrip("0")
+    return {
+        "outcome": "ok",
+        "instant": rfc3339(instant.astimezone(load_zone(given.get("timezone"))), fraction),
+    }
+
+
+def rfc3339(moment: datetime, fraction: str) -> str:
+    """The moment as Go writes it; `fraction` has the digits of the second, which may be nine."""
+    text = moment.isoformat(timespec="seconds")
+    clock, offset = text[:19], text[19:]
+    return clock + ("." + fraction if fraction else "") + ("Z" if offset == "+00:00" else offset)
 
 
 OPS: Final[dict[str, Callable[[dict[str, Any]], dict[str, Any]]]] = {"filter": window, "parse": parse}

@@ -1,0 +1,59 @@
+"""The clauses of sources, on the sources that are called over HTTP."""
+
+from __future__ import annotations
+
+import hmac
+
+import aiohttp
+
+from events.testing.sources import Rig, SourceContract
+
+SECRET = "s3cret-of-the-hook"
+TOKEN = "t0ken-of-the-endpoint"
+
+
+async def status_of(rig: Rig, path: str, body: bytes, headers: dict[str, str]) -> int:
+    url = f"http://127.0.0.1:{rig.listeners.ports[0]}{path}"
+    async with rig.sessions.get().post(url, data=body, headers=headers) as answer:
+        return answer.status
+
+
+class TestWebhook(SourceContract):
+    secrets = {"auth/token": TOKEN}
+
+    async def begin(self, rig: Rig) -> None:
+        auth = {"name": "auth", "key": "token"}
+        await rig.start("webhook", {"endpoint": "/in", "port": "0", "method": "POST", "authSecret": auth})
+
+    async def send(self, rig: Rig) -> bool:
+        headers = {"Content-Type": "application/json", "Authorization": f"Bearer {TOKEN}"}
+        try:
+            return await status_of(rig, "/in", b"{}", headers) == 200
+        except (aiohttp.ClientError, IndexError):
+            return False
+
+
+class TestGithub(SourceContract):
+    secrets = {"hook/secret": SECRET}
+
+    async def begin(self, rig: Rig) -> None:
+        raw = {
+            "webhook": {"endpoint": "/push", "port": "0", "method": "POST"},
+            "repositories": [{"owner": "acme", "names": ["shop"]}],
+            "events": ["push"],
+            "webhookSecret": {"name": "hook", "key": "secret"},
+        }
+        await rig.start("github", raw)
+
+    async def send(self, rig: Rig) -> bool:
+        body = b'{"ref":"refs/heads/main"}'
+        headers = {
+            "Content-Type": "application/json",
+            "X-GitHub-Event": "push",
+            "X-GitHub-Delivery": "72d3162e",
+            "X-Hub-Signature-256": "sha256=" + hmac.digest(SECRET.encode(), body, "sha256").hex(),
+        }
+        try:
+            return await status_of(rig, "/push", body, headers) == 200
+        except (aiohttp.ClientError, IndexError):
+            return False
