@@ -23,7 +23,7 @@ from events.bus._base import Bus
 from events.bus.embedded import EmbeddedBus
 from events.clients.http import Guard, Sessions
 from events.clients.secrets import LocalSecrets, Ref
-from events.errors import EventsError, Permanent
+from events.errors import EventsError, ManifestError, Permanent
 from events.kube.local import LocalObjects
 from events.manifest import Finding, Manifests, load
 from events.observability.metrics import Metrics
@@ -145,7 +145,7 @@ class Standalone:
         await self._serve(stack)
         stack.push_async_callback(self.listeners.aclose)
         stack.push_async_callback(self.service.aclose)
-        await self._apply()
+        self._require_something(await self._apply())
         stack.push_async_callback(self._tasks.aclose)
         if self.options.watch and self._watchable:
             self._tasks.start("manifests", self._watch())
@@ -197,6 +197,12 @@ class Standalone:
             await self._settle()
         self.manifests = loaded
         return findings
+
+    def _require_something(self, findings: Sequence[Finding]) -> None:
+        """Manifests of which nothing can be used are an error; with some of them the rest runs."""
+        errors = [finding for finding in findings if finding.severity == "error"]
+        if errors and not self.service.sources and not self.service.sensors:
+            raise ManifestError("nothing can be run:\n" + "\n".join(map(str, errors)))
 
     async def _settle(self) -> None:
         """Wait a moment for changed sources to listen."""

@@ -43,6 +43,10 @@ class Instance:
         assert self.process is not None
         return self.process.pid
 
+    def told(self) -> str:
+        """The log so far."""
+        return self.log.read_text() if self.log.exists() else ""
+
     async def start(self) -> None:
         """Until /readyz says so."""
         with self.log.open("ab") as log:
