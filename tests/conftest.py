@@ -41,4 +41,7 @@ def no_leftover_threads() -> Iterator[None]:
 
 
 def pooled(thread: threading.Thread) -> bool:
-    return thread.name.startswith(("ThreadPoolExecutor", "asyncio_", "asyncio-waitpid", "pytest_timeout", "execnet"))
+    return thread.name.startswith(POOLED)
+
+
+POOLED = ("ThreadPoolExecutor", "asyncio_", "asyncio-waitpid", "pytest_timeout", "execnet")

@@ -81,7 +81,7 @@ class _Reader:
                 own[key] = self._value(next(self._events), depth)
         return {**merged, **own}
 
-    def _alias(self, name: str) -> Any:
+    def _alias(self, name: Any) -> Any:
         if name not in self._anchors:
             raise ValueError(f"it refers to *{name}, but there is no &{name} above")
         value, size = self._anchors[name]

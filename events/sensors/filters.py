@@ -198,9 +198,17 @@ def parsed(
     return [constant(text, f"{field}.value.{n}", problems, parse) for n, text in enumerate(values)]
 
 
-def constant(text: str, field: str, problems: Problems, parse: Callable[[str], Value]) -> Callable[[], Value]:
+def constant(
+    text: str, field: str, problems: Problems, parse: Callable[[str], Value]
+) -> Callable[[], Value]:
     value = problems.attempt(field, lambda: parse(text))
-    return raising("not a value of this type", text) if value is None else lambda: value
+    if value is not None:
+        return lambda: value
+
+    def fail() -> Value:
+        raise EvaluationError("not a value of this type", text)
+
+    return fail
 
 
 def unknown_type(spec: DataFilter, field: str, problems: Problems) -> Compare:

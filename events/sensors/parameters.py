@@ -107,15 +107,10 @@ class Reader(NamedTuple):
 
 def rendered(template: Template, doc: Document, firing: Firing) -> str | None:
     try:
-        text = template.render({"Input": go_value(doc)}, template_env(firing.now_ns, firing.id))
+        text = template.render({"Input": doc.value}, template_env(firing.now_ns, firing.id))
     except EvaluationError:
         return None
     return None if text in NO_VALUE else text
-
-
-def go_value(doc: Document) -> Any:
-    """The document as templates see it: every number a float."""
-    return compile_path("@this").get(doc).value()
 
 
 def value_of(found: Result) -> Value:

@@ -37,7 +37,7 @@ class Rig:
         self.troubles: list[str] = []
         self.errors: list[BaseException] = []
         self.listeners, self.sessions = Listeners(), Sessions("off")
-        self.secrets = {Ref(*name.split("/")): text.encode() for name, text in (secrets or {}).items()}
+        self.secrets = {ref_of(name): text.encode() for name, text in (secrets or {}).items()}
         self._now_ns = now_ns
         self._tasks = Group(lambda _, error: self.errors.append(error))
 
@@ -55,7 +55,8 @@ class Rig:
 
     def context(self) -> SourceContext:
         return SourceContext(
-            namespace="default", source="es", event="ev", secrets=LocalSecrets(lambda: self.secrets, environ={}),
+            namespace="default", source="es", event="ev",
+            secrets=LocalSecrets(lambda: self.secrets, environ={}),
             listeners=self.listeners, sessions=self.sessions, cursor=self.cursor, ready=self.ready.set,
             trouble=self.troubles.append, now_ns=self._now_ns, log=logging.getLogger("events.sources.test"),
         )  # fmt: skip
@@ -96,6 +97,12 @@ class Rig:
         await self.sessions.aclose()
 
 
+def ref_of(name: str) -> Ref:
+    """`hook/secret`: key `secret` of Secret `hook`."""
+    secret, _, key = name.partition("/")
+    return Ref(secret, key)
+
+
 @asynccontextmanager
 async def rigged(secrets: Mapping[str, str] | None = None, **given: Any) -> AsyncIterator[Rig]:
     """A rig that is closed at the end."""
@@ -107,7 +114,7 @@ async def rigged(secrets: Mapping[str, str] | None = None, **given: Any) -> Asyn
 
 
 class SourceContract:
-    """Clauses for sources that acknowledge. A subclass says how one message gets in, and what was answered."""
+    """Clauses for sources that acknowledge. A subclass says how one message gets in."""
 
     secrets: Mapping[str, str] = {}
 

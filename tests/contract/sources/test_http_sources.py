@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hmac
+from typing import ClassVar
 
 import aiohttp
 
@@ -19,7 +20,7 @@ async def status_of(rig: Rig, path: str, body: bytes, headers: dict[str, str]) -
 
 
 class TestWebhook(SourceContract):
-    secrets = {"auth/token": TOKEN}
+    secrets: ClassVar = {"auth/token": TOKEN}
 
     async def begin(self, rig: Rig) -> None:
         auth = {"name": "auth", "key": "token"}
@@ -34,7 +35,7 @@ class TestWebhook(SourceContract):
 
 
 class TestGithub(SourceContract):
-    secrets = {"hook/secret": SECRET}
+    secrets: ClassVar = {"hook/secret": SECRET}
 
     async def begin(self, rig: Rig) -> None:
         raw = {

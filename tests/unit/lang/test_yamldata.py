@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from events.errors import EvaluationError
 from events.lang.yamldata import yaml_to_json
+
+LEVELS = "abcdefgh"
+BOMB = "\n".join(
+    f"{name}: &{name} [{', '.join([f'*{before}' if before else '1'] * 9)}]"
+    for before, name in zip(["", *LEVELS], LEVELS, strict=False)
+).encode()
 
 
 @pytest.mark.parametrize(
@@ -31,9 +39,7 @@ def test_yaml_becomes_json(text: str, json: str):
 @pytest.mark.parametrize(
     "data",
     [
-        b"a: [1", b"\xff", b"a: .inf", b"? [x]\n: 1", b"*nope", b"[" * 100_000, b"<<: 1",
-        b"a: &a [1,1,1,1,1,1,1,1,1]\nb: &b [*a,*a,*a,*a,*a,*a,*a,*a,*a]\nc: &c [*b,*b,*b,*b,*b,*b,*b,*b,*b]\n"
-        b"d: &d [*c,*c,*c,*c,*c,*c,*c,*c,*c]\ne: &e [*d,*d,*d,*d,*d,*d,*d,*d,*d]\nf: [*e,*e,*e,*e,*e,*e,*e,*e]",
+        b"a: [1", b"\xff", b"a: .inf", b"? [x]\n: 1", b"*nope", b"[" * 100_000, b"<<: 1", BOMB,
     ],
 )  # fmt: skip
 def test_what_is_no_usable_yaml_is_an_evaluation_error(data: bytes):
@@ -43,7 +49,5 @@ def test_what_is_no_usable_yaml_is_an_evaluation_error(data: bytes):
 
 @given(st.binary(max_size=200))
 def test_nothing_else_is_raised(data: bytes):
-    try:
+    with suppress(EvaluationError):
         yaml_to_json(data)
-    except EvaluationError:
-        pass
