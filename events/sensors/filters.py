@@ -336,6 +336,15 @@ def any_of(tests: Sequence[Predicate], event: Event) -> bool:
     return False
 
 
+def any_kind(kinds: Sequence[Kind]) -> Predicate:
+    """One kind is enough; an error of a script refuses the event all the same, as upstream."""
+    tests = [kind.test for kind in kinds if kind.name != "script"]
+    script = next((kind.test for kind in kinds if kind.name == "script"), None)
+    if script is None:
+        return lambda event: any_of(tests, event)
+    return lambda event: script(event) or any_of(tests, event)
+
+
 def all_of(tests: Sequence[Predicate], event: Event) -> bool:
     """All kinds are asked, so that an error in one is told even when another says no."""
     verdict = True
@@ -353,7 +362,7 @@ def compile_filters(
     kinds = tuple(kind for kind in compile_kinds(spec, field, problems) if kind is not None)
     tests = [kind.test for kind in kinds]
     if operator == "or":
-        test: Predicate = lambda event: any_of(tests, event)  # noqa: E731 - one of three shapes
+        test: Predicate = any_kind(kinds)
     elif len(tests) == 1:
         test = tests[0]
     else:
