@@ -31,6 +31,9 @@ log = logging.getLogger(__name__)
 
 DEFAULT_BUS = "default"
 
+Rows = list[tuple[dict[str, str], float]]
+"""Labels and value of each line of a gauge."""
+
 OpenBus = Callable[[str, str, "EventBus | None"], Awaitable["Bus"]]
 """(namespace, EventBus name, its manifest) -> an open bus."""
 
@@ -253,3 +256,28 @@ class Service:
             for runner in self.runners()
             for lane in runner.lanes.values()
         ]
+
+    # for /metrics
+
+    def running_sources(self) -> Rows:
+        """Upstream counts the events at work per EventSource."""
+        counts: dict[tuple[str, str], int] = {}
+        for key, running in self.sources.items():
+            name = (key.namespace, key.source)
+            counts[name] = counts.get(name, 0) + (running.runner.state == "ready")
+        return [({"namespace": ns, "eventsource_name": name}, count) for (ns, name), count in counts.items()]
+
+    def ready_sources(self) -> Rows:
+        return [
+            (
+                {"namespace": key.namespace, "eventsource_name": key.source, "event_name": key.event},
+                float(running.runner.state == "ready"),
+            )
+            for key, running in self.sources.items()
+        ]
+
+    def ready_buses(self) -> Rows:
+        return [({"bus": name}, float(unit.health.ready)) for name, unit in self.units.items()]
+
+    def waiting_firings(self) -> Rows:
+        return [({"trigger": one["trigger"]}, one["waiting"]) for one in self.trigger_states()]

@@ -89,9 +89,17 @@ class Standalone:
         self.executor = Executor(self._trigger_context)
         self.service = Service(self.metrics, self._lent, self._open_bus, self._runner)
         self.history = History(Buses(self.service))
+        self._add_gauges()
 
     def _failed(self, name: str, error: BaseException) -> None:
         log.error("%s failed: %s", name, error, exc_info=error)
+
+    def _add_gauges(self) -> None:
+        gauge, service = self.metrics.gauge, self.service
+        gauge("argo_events_event_service_running_total", "event sources at work", service.running_sources)
+        gauge("events_source_ready", "1: the source listens", service.ready_sources)
+        gauge("events_bus_ready", "1: the bus stores and its sensors follow", service.ready_buses)
+        gauge("events_trigger_waiting", "firings that wait for their turn", service.waiting_firings)
 
     # what the parts are lent
 
@@ -113,7 +121,7 @@ class Standalone:
     async def _open_bus(self, namespace: str, name: str, manifest: Any) -> Bus:
         """Every EventBus is the embedded one here; what the manifest names instead is told."""
         if manifest is not None:
-            log.info("EventBus %s/%s runs on the embedded bus in this process", namespace, name)
+            log.warning("EventBus %s/%s: this version runs it on the embedded bus", namespace, name)
         bus = EmbeddedBus(
             self.folder.bus(namespace, name), f"{namespace}/{name}",
             durability="process" if self.options.durability == "process" else "power",

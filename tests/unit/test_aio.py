@@ -1,0 +1,72 @@
+"""supervise and Group: restarts, ends, and errors that somebody hears of."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from events import aio
+from events.aio import FIRST_PAUSE, LONGEST_PAUSE, Group, backoff, supervise
+from events.errors import Permanent, Retryable
+
+
+@pytest.fixture
+def hasty(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Pauses of milliseconds; calm after a twentieth of a second."""
+    monkeypatch.setattr(aio, "FIRST_PAUSE", 0.002)
+    monkeypatch.setattr(aio, "CALM", 0.05)
+
+
+def test_pauses_grow_to_a_limit_and_honour_what_the_other_side_asks_for():
+    pauses = [backoff(attempt, 0.999999) for attempt in range(1, 12)]
+    assert pauses[0] == pytest.approx(FIRST_PAUSE)
+    assert pauses == sorted(pauses)
+    assert max(pauses) <= LONGEST_PAUSE
+    assert backoff(1, 0.0, after=7.0) == 7.0
+
+
+async def test_retryable_is_run_again_and_permanent_stays_down(hasty: None):
+    errors = [Retryable("away"), ValueError("bug"), Permanent("no such queue")]
+    told: list[tuple[str, bool]] = []
+
+    async def run() -> None:
+        raise errors[len(told)]
+
+    await supervise(run, lambda error, pause: told.append((str(error), pause is None)))
+    assert told == [("away", False), ("bug", False), ("no such queue", True)]
+
+
+async def test_a_calm_time_starts_the_pauses_anew(hasty: None):
+    pauses: list[float] = []
+
+    async def run() -> None:
+        await asyncio.sleep(0.06 if len(pauses) == 3 else 0)
+        raise Retryable("away") if len(pauses) < 5 else Permanent("end")
+
+    await supervise(run, lambda _, pause: pauses.append(pause or 0.0))
+    assert pauses[3] < pauses[2]
+
+
+async def test_cancelling_ends_it():
+    task = asyncio.get_running_loop().create_task(supervise(asyncio.Event().wait, lambda *_: None))  # type: ignore[arg-type]
+    await asyncio.sleep(0)
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+
+
+async def test_a_group_tells_errors_and_leaves_nothing_behind():
+    failed: list[str] = []
+    group = Group(lambda name, error: failed.append(f"{name}: {error}"))
+
+    async def fail() -> None:
+        raise ValueError("broken")
+
+    group.start("one", fail())
+    group.start("two", asyncio.Event().wait())
+    await asyncio.sleep(0)
+    await asyncio.sleep(0)
+    assert failed == ["one: broken"]
+    await group.aclose()
+    assert len(group) == 0
