@@ -14,7 +14,6 @@ import orjson
 from events.event import DLQ_ROLE, TRIGGER_ROLE
 from events.lang.backoff import Backoff, compile_backoff
 from events.lang.condition import Condition, compile_condition
-from events.lang.cron import Schedule, compile_cron
 from events.sensors.dependencies import Dependency, compile_dependency
 from events.sensors.problems import Problems
 from events.triggers._base import Render
@@ -22,6 +21,7 @@ from events.triggers._compile import compile_render, kind_of
 
 if TYPE_CHECKING:
     from events.api.sensor import Sensor, Trigger, TriggerPolicy
+    from events.lang.cron import Schedule
 
 MAX_IN_FLIGHT = 64
 UNITS = {"Second": 1.0, "Minute": 60.0, "Hour": 3600.0}
@@ -153,9 +153,11 @@ class TriggerMaker:
         return None if plan is None else plan._replace(interval_ns=0)
 
     def _resets(self, spec: Trigger, field: str) -> list[Schedule]:
-        made = []
+        made: list[Schedule] = []
         for n, item in enumerate(spec.template.conditions_reset):
             by_time = item.by_time
+            from events.lang.cron import compile_cron
+
             place = f"{field}.template.conditionsReset.{n}.byTime.cron"
             schedule = self._problems.attempt(
                 place,

@@ -13,12 +13,9 @@ from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 from events.errors import EvaluationError, ExpressionError
 from events.event import Event
-from events.lang.clock import compile_window
 from events.lang.document import Document
-from events.lang.govaluate import compile_expression
 from events.lang.gjson_result import DecodedString
 from events.lang.path import Path, Result, compile_path
-from events.lang.regex import compile_regex
 from events.lang.scalars import parse_bool, parse_float
 from events.sensors.moments import event_moment
 from events.sensors.problems import Problems, raising
@@ -154,6 +151,8 @@ def string_test(pattern: str, field: str, problems: Problems) -> Callable[[str],
         return lambda text: text == literal
     if not SPECIAL & set(pattern):
         return lambda text: pattern in text
+    from events.lang.regex import compile_regex
+
     regex = problems.attempt(field, lambda: compile_regex(pattern))
     return raising("the regular expression does not compile", pattern) if regex is None else regex.search
 
@@ -198,9 +197,7 @@ def parsed(
     return [constant(text, f"{field}.value.{n}", problems, parse) for n, text in enumerate(values)]
 
 
-def constant(
-    text: str, field: str, problems: Problems, parse: Callable[[str], Value]
-) -> Callable[[], Value]:
+def constant(text: str, field: str, problems: Problems, parse: Callable[[str], Value]) -> Callable[[], Value]:
     value = problems.attempt(field, lambda: parse(text))
     if value is not None:
         return lambda: value
@@ -227,6 +224,8 @@ COMPARERS = {"string": compare_string, "number": compare_number, "bool": compare
 
 
 def compile_expr(spec: ExprFilter, field: str, problems: Problems) -> Check:
+    from events.lang.govaluate import compile_expression
+
     expression = problems.attempt(f"{field}.expr", lambda: compile_expression(spec.expr))
     paths = [bindable(item, f"{field}.fields.{n}", problems) for n, item in enumerate(spec.fields)]
 
@@ -280,6 +279,8 @@ def compile_context(spec: EventContext, field: str) -> Check:
 
 
 def compile_time(spec: TimeFilter, field: str, problems: Problems) -> Check:
+    from events.lang.clock import compile_window
+
     window = problems.attempt(field, lambda: compile_window(spec.start, spec.stop, spec.timezone or None))
     text = f"{spec.start} to {spec.stop} {spec.timezone or 'UTC'}"
 

@@ -18,15 +18,14 @@ from events.errors import EvaluationError, ExpressionError
 from events.event import JSON, Event, Firing
 from events.lang import gojson
 from events.lang.document import Document
-from events.lang.gotemplate import Template, compile_template
 from events.lang.path import Path, Result, compile_path
 from events.lang.write import Dest, compile_dest, quote
 from events.sensors.filters import document
 from events.sensors.moments import rfc3339_seconds
-from events.sensors.templating import template_env
 
 if TYPE_CHECKING:
     from events.api.sensor import TriggerParameter, TriggerParameterSource
+    from events.lang.gotemplate import Template
 
 YAML = "application/yaml"
 RAW_KINDS = frozenset({"Number", "True", "False", "Null", "JSON"})
@@ -106,6 +105,8 @@ class Reader(NamedTuple):
 
 
 def rendered(template: Template, doc: Document, firing: Firing) -> str | None:
+    from events.sensors.templating import template_env
+
     try:
         text = template.render({"Input": doc.value}, template_env(firing.now_ns, firing.id))
     except EvaluationError:
@@ -180,10 +181,13 @@ def compile_reader(src: TriggerParameterSource) -> Reader | None:
 
 def reader_of(doc: Callable[[Event], Document], key: str | None, template: str | None) -> Reader:
     compiled, broken = None, None
-    try:
-        compiled = compile_template(template) if template else None
-    except ExpressionError as exc:
-        broken = str(exc)
+    if template:
+        from events.lang.gotemplate import compile_template  # a big language, and few sensors use it
+
+        try:
+            compiled = compile_template(template)
+        except ExpressionError as exc:
+            broken = str(exc)
     return Reader(doc, compile_path(key) if key else None, compiled, broken)
 
 

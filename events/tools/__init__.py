@@ -1,0 +1,1 @@
+"""The developer's tools, offline: what is wrong with manifests, and what they would do."""
