@@ -17,7 +17,7 @@ from events.lang.condition import Condition, compile_condition
 from events.sensors.dependencies import Dependency, compile_dependency
 from events.sensors.problems import Problems
 from events.triggers._base import Render
-from events.triggers._compile import compile_render, kind_of
+from events.triggers._compile import available, compile_render, kind_of
 
 if TYPE_CHECKING:
     from events.api.sensor import Sensor, Trigger, TriggerPolicy
@@ -116,6 +116,8 @@ class TriggerMaker:
     def make(self, spec: Trigger, field: str, role: str) -> TriggerPlan | None:
         """None when the trigger can never run; why is in the problems."""
         template, problems = spec.template, self._problems
+        if not available(template):
+            return None  # the loader names the kind; the other triggers run
         condition = problems.attempt(
             f"{field}.template.conditions",
             lambda: compile_condition(None if role == DLQ_ROLE else template.conditions, self._names),
