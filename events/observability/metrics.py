@@ -7,7 +7,7 @@ Upstream  metrics/metrics.go
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, NamedTuple, cast
 
 if TYPE_CHECKING:
@@ -121,36 +121,19 @@ class Metrics:
         yield build
 
     def _source_metrics(self) -> Iterator[Metric]:
-        from prometheus_client.core import CounterMetricFamily, SummaryMetricFamily
-
-        labels = ["namespace", "eventsource_name", "event_name"]
-        for name, text, field in SOURCE_COUNTERS:
-            family = CounterMetricFamily(name, text, labels=labels)
-            for key, counts in self._sources.items():
-                family.add_metric(key, getattr(counts, field))
-            yield family
-        summary = SummaryMetricFamily(
-            "argo_events_event_processing_duration_milliseconds", "from receipt to stored", labels=labels
-        )
-        for key, counts in self._sources.items():
-            summary.add_metric(key, counts.processing.count, counts.processing.total_ms)
-        yield summary
+        labels = ("namespace", "eventsource_name", "event_name")
+        yield from counters(SOURCE_COUNTERS, labels, self._sources)
+        durations = {key: counts.processing for key, counts in self._sources.items()}
+        name = "argo_events_event_processing_duration_milliseconds"
+        yield summary(name, "from receipt to stored", labels, durations)
 
     def _trigger_metrics(self) -> Iterator[Metric]:
-        from prometheus_client.core import CounterMetricFamily, SummaryMetricFamily
+        from prometheus_client.core import CounterMetricFamily
 
-        labels = ["namespace", "sensor_name", "trigger_name"]
-        for name, text, field in TRIGGER_COUNTERS:
-            family = CounterMetricFamily(name, text, labels=labels)
-            for key, counts in self._triggers.items():
-                family.add_metric(key, getattr(counts, field))
-            yield family
-        summary = SummaryMetricFamily(
-            "argo_events_action_duration_milliseconds", "one attempt", labels=labels
-        )
-        for key, counts in self._triggers.items():
-            summary.add_metric(key, counts.action.count, counts.action.total_ms)
-        yield summary
+        labels = ("namespace", "sensor_name", "trigger_name")
+        yield from counters(TRIGGER_COUNTERS, labels, self._triggers)
+        durations = {key: counts.action for key, counts in self._triggers.items()}
+        yield summary("argo_events_action_duration_milliseconds", "one attempt", labels, durations)
         results = CounterMetricFamily(
             "events_decisions", "what became of events at triggers", labels=[*labels, "result"]
         )
@@ -169,3 +152,27 @@ class Metrics:
             for labels, value in rows:
                 family.add_metric(list(labels.values()), value)
             yield family
+
+
+def counters(
+    wanted: Iterable[tuple[str, str, str]], labels: Sequence[str], rows: Mapping[tuple[str, str, str], object]
+) -> Iterator[Metric]:
+    """One family for each (name, help, attribute), with a line for each row."""
+    from prometheus_client.core import CounterMetricFamily
+
+    for name, text, attribute in wanted:
+        family = CounterMetricFamily(name, text, labels=labels)
+        for key, counts in rows.items():
+            family.add_metric(key, getattr(counts, attribute))
+        yield family
+
+
+def summary(
+    name: str, text: str, labels: Sequence[str], rows: Mapping[tuple[str, str, str], Duration]
+) -> Metric:
+    from prometheus_client.core import SummaryMetricFamily
+
+    family = SummaryMetricFamily(name, text, labels=labels)
+    for key, duration in rows.items():
+        family.add_metric(key, duration.count, duration.total_ms)
+    return family
