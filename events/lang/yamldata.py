@@ -1,7 +1,7 @@
 """YAML event data as JSON: what a payload of content type application/yaml is turned into before it is read.
 
-Spec      sigs.k8s.io/yaml YAMLToJSON: first document only, YAML 1.1 truth values, dates stay text, keys sorted;
-          the later one of equal keys wins
+Spec      sigs.k8s.io/yaml YAMLToJSON: first document only, YAML 1.1 truth values, dates stay text, keys
+          sorted; the later one of equal keys wins
 Bounds    nesting, and values of the document after all aliases
 """
 

@@ -30,7 +30,8 @@ def report(found: list[Verdict]) -> int:
     failures = [verdict for verdict in found if verdict.passed is False]
     for verdict in failures:
         print(
-            f"\n{verdict.family} {verdict.id}\n  expected {show(verdict.wanted)}\n  got      {show(verdict.got)}"
+            f"\n{verdict.family} {verdict.id}\n"
+            f"  expected {show(verdict.wanted)}\n  got      {show(verdict.got)}"
         )
     skipped = sum(verdict.passed is None for verdict in found)
     passed = sum(verdict.passed is True for verdict in found)
