@@ -116,6 +116,8 @@ class Outcome(msgspec.Struct, kw_only=True):
     """Where to see what was made: `Workflow/ci/build-x7x2q`, a URL."""
     object: dict[str, Any] | None = None
     """The object that a Kubernetes trigger made or changed, for the label policy."""
+    after: float | None = None
+    """Seconds that the other side asks to wait before the next attempt (Retry-After)."""
     repeated: bool = False
     """The effect was there already, made by an earlier attempt of the same firing."""
 

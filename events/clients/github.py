@@ -1,6 +1,6 @@
 """GitHub's REST API, as far as webhooks need it: a token or an App's installation, hooks.
 
-Spec      docs.github.com/rest: "Repository webhooks", "Organization webhooks", "Authenticating as a GitHub App"
+Spec      docs.github.com/rest: repository webhooks, organization webhooks, authenticating as a GitHub App
 """
 
 from __future__ import annotations

@@ -7,10 +7,14 @@ Upstream  pkg/sensors/triggers/standard-k8s/standard-k8s.go merges before an upd
 from __future__ import annotations
 
 import copy
+import re
 from collections.abc import Sequence
 from typing import Any
 
+from events.errors import shorten
 from events.kube._base import Invalid, Object
+
+INDEX = re.compile(r"0|[1-9][0-9]{0,9}")
 
 
 def merge_over(new: Any, old: Any) -> Any:
@@ -43,28 +47,38 @@ def json_patch(operations: Sequence[Any], target: Object) -> Object:
         try:
             document = patched(document, operation)
         except (KeyError, IndexError, ValueError, TypeError, AttributeError) as exc:
-            raise Invalid(f"JSON patch operation {operation!r} cannot be applied: {exc!r}") from exc
+            said = shorten(repr(operation))
+            raise Invalid(f"JSON patch operation {said} cannot be applied: {exc!r}") from exc
     return document
 
 
 def patched(document: Any, operation: dict[str, Any]) -> Any:
     name, path = operation["op"], pointer(operation["path"])
     if name == "test":
-        if look_up(document, path) != operation["value"]:
+        if not equal(look_up(document, path), operation["value"]):
             raise ValueError("the value differs")
         return document
     if name == "remove":
         return removed(document, path)
     if name == "replace":
         look_up(document, path)
-        return added(removed(document, path), path, operation["value"])
+        return added(removed(document, path), path, copy.deepcopy(operation["value"]))
     if name in {"copy", "move"}:
         source = pointer(operation["from"])
         value = copy.deepcopy(look_up(document, source))
         return added(removed(document, source) if name == "move" else document, path, value)
     if name != "add":
         raise ValueError(f"unknown op {name!r}")
-    return added(document, path, operation["value"])
+    return added(document, path, copy.deepcopy(operation["value"]))
+
+
+def equal(one: Any, other: Any) -> bool:
+    """Equality of JSON values: true is not 1."""
+    if isinstance(one, dict) and isinstance(other, dict):
+        return one.keys() == other.keys() and all(equal(one[key], other[key]) for key in one)
+    if isinstance(one, list) and isinstance(other, list):
+        return len(one) == len(other) and all(map(equal, one, other))
+    return isinstance(one, bool) == isinstance(other, bool) and bool(one == other)
 
 
 def pointer(text: str) -> list[str]:
@@ -80,9 +94,12 @@ def look_up(document: Any, path: Sequence[str]) -> Any:
     return document
 
 
-def index(part: str, items: Sequence[Any]) -> int:
+def index(part: str, items: Sequence[Any], *, end: int = 0) -> int:
+    """The place in a list; `end` 1 allows the one behind the last."""
+    if not INDEX.fullmatch(part):
+        raise ValueError(f"{part!r} is no index")
     number = int(part)
-    if number < 0 or number >= len(items):
+    if number >= len(items) + end:
         raise IndexError(part)
     return number
 
@@ -100,7 +117,7 @@ def added(document: Any, path: Sequence[str], value: Any) -> Any:
         return value
     parent, last = look_up(document, path[:-1]), path[-1]
     if isinstance(parent, list):
-        parent.insert(len(parent) if last == "-" else int(last), value)
+        parent.insert(len(parent) if last == "-" else index(last, parent, end=1), value)
     else:
         parent[last] = value
     return document

@@ -20,7 +20,7 @@ import orjson
 
 from events.clients.sqlite import Faults, Insert, connect, owned
 from events.clients.sqlite_threads import Writer
-from events.errors import Damaged, EventsError
+from events.errors import Damaged, EventsError, Retryable
 from events.kube._base import (
     APPLY_PATCH,
     JSON_PATCH,
@@ -38,6 +38,9 @@ from events.kube.names import check_object
 
 WAITING_LIMIT = 64 << 20
 """Bytes of objects that may wait to be stored."""
+
+WATCH_LIMIT = 10_000
+"""Changes that a watch may lag behind before it is ended, as an API server ends it."""
 
 SCHEMA = """
 CREATE TABLE IF NOT EXISTS objects (
@@ -153,10 +156,15 @@ class LocalObjects:
         return await self._store(key, obj, "ADDED")
 
     def _filled(self, obj: Object, namespace: str) -> Object:
-        """A copy with its own metadata, its namespace and its name."""
-        meta = dict(obj.get("metadata") or {})
+        """A copy with its own metadata, its namespace and its name. Raises Invalid."""
+        meta = obj.get("metadata") or {}
+        if not isinstance(meta, dict):
+            raise Invalid("metadata is not a map")
+        meta = dict(meta)
         if namespaced(str(obj.get("kind"))):
             meta["namespace"] = meta.get("namespace") or namespace
+        else:
+            meta.pop("namespace", None)
         if not meta.get("name") and isinstance(meta.get("generateName"), str):
             suffix = "".join(random.choice(ALPHABET) for _ in range(5))  # noqa: S311 - a name, not a secret
             meta["name"] = meta["generateName"][:248] + suffix
@@ -182,8 +190,11 @@ class LocalObjects:
         return obj
 
     def _tell(self, change: Change) -> None:
-        for queue in self._watchers:
-            queue.put_nowait(change)
+        for queue in list(self._watchers):
+            if queue.full():
+                self._watchers.discard(queue)  # its reader finds it out at the end of what is there
+            else:
+                queue.put_nowait(change)
 
     async def get(self, ref: Ref) -> Object | None:
         return self._objects.get(key_of_ref(ref))
@@ -220,8 +231,7 @@ class LocalObjects:
         if old is None:
             raise NotFound(f"{kind_and_name(key)} not found")
         version = obj["metadata"].get("resourceVersion")
-        if version and version != old["metadata"]["resourceVersion"]:
-            raise Conflict(f"{kind_and_name(key)} was changed in the meantime")
+        unchanged(key, old, version)
         return await self._replace(key, old, obj)
 
     async def _replace(self, key: Key, old: Object, new: Object) -> Object:
@@ -242,9 +252,12 @@ class LocalObjects:
             if not isinstance(body, list):
                 raise Invalid("a JSON patch is a list of operations")
             new = json_patch(body, old)
-        else:
+        elif isinstance(body, dict):
             new = merge_patch(body, old)
+        else:
+            raise Invalid("a merge patch is an object")
         check_object(new)
+        unchanged(key, old, new["metadata"].get("resourceVersion"))
         if key_of(new) != key:
             raise Invalid(f"{ref}: a patch cannot change the name")
         return await self._replace(key, old, new)
@@ -256,9 +269,7 @@ class LocalObjects:
         old = self._objects.get(key_of(filled))
         if old is None:
             return await self.create(filled, namespace)
-        if all(
-            old.get(field) == value for field, value in filled.items() if field not in {"metadata", "status"}
-        ):
+        if content(old) == content(filled):
             return old
         return await self._replace(key_of(filled), old, filled)
 
@@ -267,16 +278,22 @@ class LocalObjects:
         old = self._objects.get(key)
         if old is None:
             return False
-        await self._writer.submit((key, None))
-        self._objects.pop(key, None)
+        del self._objects[key]  # before it is durable, so that nobody changes it meanwhile
+        try:
+            await self._writer.submit((key, None))
+        except EventsError:
+            self._objects.setdefault(key, old)
+            raise
         self._tell(Change("DELETED", old))
         return True
 
     async def watch(self, api_version: str, kind: str, namespace: str | None) -> AsyncIterator[Change]:
-        queue: asyncio.Queue[Change] = asyncio.Queue()
+        queue: asyncio.Queue[Change] = asyncio.Queue(WATCH_LIMIT)
         self._watchers.add(queue)
         try:
             while True:
+                if queue.empty() and queue not in self._watchers:
+                    raise Retryable(f"the watch of {kind} fell behind: list and watch again")
                 change = await queue.get()
                 key = key_of(change.object)
                 if key[:2] == (kind, group_of(api_version)) and namespace in {None, key[2]}:
@@ -287,3 +304,16 @@ class LocalObjects:
 
 def kind_and_name(key: Key) -> str:
     return "/".join(part for part in (key[0], key[2], key[3]) if part)
+
+
+def unchanged(key: Key, stored: Object, version: object) -> None:
+    """Raises Conflict when another version than the stored one was meant."""
+    if version and version != stored["metadata"]["resourceVersion"]:
+        raise Conflict(f"{kind_and_name(key)} was changed in the meantime")
+
+
+def content(obj: Object) -> tuple[Object, Any, Any]:
+    """What a manifest says: everything but status and what the store fills in."""
+    meta = obj["metadata"]
+    body = {field: value for field, value in obj.items() if field not in {"metadata", "status"}}
+    return body, meta.get("labels") or {}, meta.get("annotations") or {}

@@ -8,15 +8,22 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from events.kube._base import Invalid, Object
+from events.kube._base import Invalid
 
 SUBDOMAIN = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*")
 LABEL_NAME = re.compile(r"[A-Za-z0-9]([-A-Za-z0-9_.]*[A-Za-z0-9])?")
+LABEL = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?")
 NAME_LIMIT, LABEL_LIMIT = 253, 63
 
+LABEL_NAMED = frozenset({"Namespace", "Service"})
+PATH_NAMED = frozenset({"ClusterRole", "ClusterRoleBinding", "Role", "RoleBinding"})
+"""Kinds whose names only have to fit into a path, as `system:node`."""
 
-def check_object(obj: Object) -> None:
+
+def check_object(obj: Any) -> None:
     """Raises Invalid for what the API server refuses, whatever the kind."""
+    if not isinstance(obj, dict):
+        raise Invalid("not an object")
     for field in ("apiVersion", "kind"):
         if not isinstance(obj.get(field), str) or not obj[field]:
             raise Invalid(f"the object has no {field}")
@@ -32,11 +39,26 @@ def check_name(kind: str, metadata: dict[str, Any]) -> None:
     name = metadata.get("name")
     if not isinstance(name, str) or not name:
         raise Invalid(f"{kind}: metadata.name or generateName is required")
-    if len(name) > NAME_LIMIT or not SUBDOMAIN.fullmatch(name):
+    if not good_name(kind, name):
         raise Invalid(
             f"{kind} {name!r}: metadata.name has to be a lower case RFC 1123 subdomain "
             "(letters, digits, '-' and '.', at most 253 characters)"
         )
+    namespace = metadata.get("namespace")
+    if namespace and not (isinstance(namespace, str) and label(namespace)):
+        raise Invalid(f"{kind} {name!r}: {namespace!r} is not the name of a namespace")
+
+
+def good_name(kind: str, name: str) -> bool:
+    if kind in PATH_NAMED:
+        return name not in {".", ".."} and not {"/", "%"} & set(name)
+    if kind in LABEL_NAMED:
+        return label(name)
+    return len(name) <= NAME_LIMIT and SUBDOMAIN.fullmatch(name) is not None
+
+
+def label(text: str) -> bool:
+    return len(text) <= LABEL_LIMIT and LABEL.fullmatch(text) is not None
 
 
 def check_map(kind: str, field: str, values: Any) -> None:

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 import orjson
-import yaml
 
 from events.errors import EvaluationError, ExpressionError
 from events.event import Firing, Outcome
@@ -22,7 +21,9 @@ from events.kube._base import (
 )
 from events.kube.kinds import namespaced
 from events.kube.names import as_label
+from events.lang.yamldata import yaml_to_json
 from events.sensors.parameters import compile_edits
+from events.triggers._text import decoded
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -40,19 +41,37 @@ SOURCES = ("s3", "inline", "file", "url", "git", "configmap", "resource")
 
 def compile_object(source: ArtifactLocation, parameters: Sequence[TriggerParameter]) -> Draft:
     """The object of a firing, after its parameters. Raises ExpressionError."""
-    edit = compile_edits(parameters, orjson.dumps(document(source)).decode())
+    try:
+        text = orjson.dumps(document(source)).decode()
+    except TypeError as exc:
+        raise ExpressionError(f"the object cannot be written as JSON: {exc}", "source") from exc
+    edit = compile_edits(parameters, text)
 
     def draft(firing: Firing) -> Object:
-        text = edit(firing)
-        try:
-            obj = orjson.loads(text)
-        except ValueError as exc:
-            raise EvaluationError(f"the parameters leave no valid JSON: {exc}") from exc
-        if not isinstance(obj, dict) or not obj.get("kind") or not obj.get("apiVersion"):
-            raise EvaluationError("the object has no apiVersion and kind")
-        return obj
+        return shaped(edit(firing))
 
     return draft
+
+
+def shaped(text: str) -> Object:
+    """The object in a JSON text. Raises EvaluationError for what no kind of object looks like."""
+    try:
+        obj = decoded(text)
+    except ValueError as exc:
+        raise EvaluationError(f"the parameters leave no valid JSON: {exc}") from exc
+    if not isinstance(obj, dict) or not all(worded(obj.get(field)) for field in ("apiVersion", "kind")):
+        raise EvaluationError("the object has no apiVersion and kind")
+    meta = obj["metadata"] = obj.get("metadata") or {}
+    if not isinstance(meta, dict) or not isinstance(meta.get("labels") or {}, dict):
+        raise EvaluationError("metadata and its labels have to be maps")
+    for field in ("name", "generateName", "namespace"):
+        if meta.get(field) is not None and not isinstance(meta[field], str):
+            raise EvaluationError(f"metadata.{field} is not text")
+    return obj
+
+
+def worded(value: object) -> bool:
+    return isinstance(value, str) and value != ""
 
 
 def document(source: ArtifactLocation) -> Any:
@@ -68,27 +87,42 @@ def document(source: ArtifactLocation) -> Any:
 
 
 def inline(text: str) -> Any:
+    """YAML as Kubernetes reads it. Raises ExpressionError."""
     try:
-        return yaml.safe_load(text)
-    except yaml.YAMLError as exc:
-        raise ExpressionError(f"not YAML: {exc}", text) from exc
+        found = orjson.loads(yaml_to_json(text.encode(errors="replace")))
+    except (EvaluationError, ValueError) as exc:
+        raise ExpressionError(f"not an object in YAML: {exc}", text) from exc
+    if not isinstance(found, dict):
+        raise ExpressionError("not an object in YAML", text)
+    return found
 
 
-def labelled(obj: Object, firing: Firing, namespace: str) -> Object:
-    """Our labels, the namespace, and the name that every repetition of the firing comes to."""
-    meta = dict(obj.get("metadata") or {})
-    meta["labels"] = {
-        **(meta.get("labels") or {}),
+def named(obj: Object, firing: Firing) -> Object:
+    """A copy in its namespace, with the name that every repetition of the firing comes to."""
+    meta = dict(obj["metadata"])
+    if not namespaced(obj["kind"]):
+        meta.pop("namespace", None)
+    else:
+        meta["namespace"] = meta.get("namespace") or firing.namespace
+    if not meta.get("name") and meta.get("generateName"):
+        meta["name"] = f"{meta['generateName'][:BASE]}{firing.id[:10]}"
+    return {**obj, "metadata": meta}
+
+
+def labels_of(firing: Firing) -> dict[str, str]:
+    """What is put on an object that the firing creates."""
+    return {
         SENSOR_LABEL: as_label(firing.sensor),
         TRIGGER_LABEL: as_label(firing.trigger),
         TIMESTAMP_LABEL: str(firing.now_ns // 1_000_000),
         FIRING_LABEL: firing.id,
     }
-    if namespaced(obj["kind"]):
-        meta["namespace"] = meta.get("namespace") or namespace
-    if not meta.get("name") and meta.get("generateName"):
-        meta["name"] = f"{meta['generateName'][:BASE]}{firing.id[:10]}"
-    return {**obj, "metadata": meta}
+
+
+def labelled(obj: Object, labels: Mapping[str, str]) -> Object:
+    """A copy with these labels beside its own."""
+    meta = obj["metadata"]
+    return {**obj, "metadata": {**meta, "labels": {**(meta.get("labels") or {}), **labels}}}
 
 
 def ref_of(obj: Object) -> Ref:

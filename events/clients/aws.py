@@ -1,0 +1,183 @@
+"""Amazon Web Services through aiobotocore: credentials, roles, pooled clients, errors as ours.
+
+Credentials  a role (assumed with the default credentials), else the given pair of keys, else the default
+             chain of the AWS SDKs (environment, shared files, container, instance)
+Endpoint     AWS_ENDPOINT_URL and AWS_ENDPOINT_URL_<SERVICE> count, as in the SDKs; `endpoint` wins
+Retries      none here: whoever calls decides, by Retryable and Permanent
+Library      aiobotocore (extra `aws`)
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import time
+from collections.abc import Iterator
+from contextlib import AsyncExitStack, contextmanager
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from events.clients.http import Sessions, refusal, retry_after
+from events.clients.secrets import Ref, Secrets
+from events.errors import EventsError, Permanent, Retryable
+
+if TYPE_CHECKING:
+    from events.api.common import SecretKeySelector
+
+CONNECT_TIMEOUT = 10
+CONNECTIONS = 64
+"""Connections per client: the default `maxInFlight` of one trigger."""
+
+PASSING = frozenset({
+    "EC2ThrottledException", "InternalFailure", "PriorRequestNotComplete",
+    "ProvisionedThroughputExceededException",
+    "RequestLimitExceeded", "RequestThrottled", "RequestThrottledException", "RequestTimeout",
+    "RequestTimeoutException", "ServiceUnavailable", "SlowDown", "Throttling", "ThrottledException",
+    "ThrottlingException", "TooManyRequestsException", "TransactionInProgressException",
+})  # fmt: skip
+"""Error codes after which the same request may be taken, whatever their HTTP status."""
+
+
+class Account(msgspec.Struct, frozen=True):
+    """Where and as whom, without the secrets themselves."""
+
+    region: str
+    access_key: Ref | None = None
+    secret_key: Ref | None = None
+    role_arn: str = ""
+    endpoint: str = ""
+
+    def __post_init__(self) -> None:
+        """Raises ValueError for half a pair of keys."""
+        if not self.role_arn and (self.access_key is None) != (self.secret_key is None):
+            raise ValueError("accessKey and secretKey go together")
+
+
+def reference(selector: SecretKeySelector | None) -> Ref | None:
+    return None if selector is None else Ref(selector.name, selector.key)
+
+
+class Clients:
+    """Clients of AWS services, made at first use, kept until `aclose`; renewed keys make new ones."""
+
+    def __init__(self, secrets: Secrets, sessions: Sessions) -> None:
+        self._secrets, self._sessions = secrets, sessions
+        self._made: dict[Any, Any] = {}
+        self._making = asyncio.Lock()
+        self._stack = AsyncExitStack()
+
+    async def get(self, service: str, account: Account, *, read_timeout: float = 60.0) -> Any:
+        """The client of a service. `read_timeout` is in seconds. Raises Retryable, Permanent."""
+        keys = await self._keys(account)
+        digest = hashlib.sha256(msgspec.msgpack.encode(keys)).digest()
+        place = (service, account, digest, read_timeout)
+        if place not in self._made:
+            async with self._making:
+                if place not in self._made:
+                    with translated(f"AWS {service}"):
+                        self._made[place] = await self._make(service, account, keys, read_timeout)
+        return self._made[place]
+
+    async def _keys(self, account: Account) -> tuple[str, str] | None:
+        if account.role_arn or account.access_key is None or account.secret_key is None:
+            return None
+        read = self._secrets.read
+        return (await read(account.access_key)).strip(), (await read(account.secret_key)).strip()
+
+    async def _make(
+        self, service: str, account: Account, keys: tuple[str, str] | None, read_timeout: float
+    ) -> Any:
+        from aiobotocore.config import AioConfig
+
+        session = await asyncio.to_thread(prepared, service, account.role_arn)
+        if account.role_arn:
+            await assume(session, account)
+        config = AioConfig(
+            connect_timeout=CONNECT_TIMEOUT, read_timeout=read_timeout, max_pool_connections=CONNECTIONS,
+            retries={"total_max_attempts": 1}, tcp_keepalive=True,
+            connector_args={"socket_factory": self._sessions.make_socket},
+        )  # fmt: skip
+        access, secret = keys or (None, None)
+        return await self._stack.enter_async_context(
+            session.create_client(
+                service, region_name=account.region, endpoint_url=account.endpoint or None, config=config,
+                aws_access_key_id=access, aws_secret_access_key=secret,
+            )
+        )  # fmt: skip
+
+    async def aclose(self) -> None:
+        self._made.clear()
+        await self._stack.aclose()
+
+
+def prepared(service: str, role_arn: str) -> Any:
+    """A session that has read its descriptions of the services: for a thread, it is a quarter of a second."""
+    from aiobotocore.session import get_session
+
+    session = get_session()
+    loader = session.get_component("data_loader")
+    for name in (service, "sts") if role_arn else (service,):
+        loader.load_service_model(name, "service-2")
+        loader.load_service_model(name, "endpoint-rule-set-1")
+    loader.load_data("endpoints")
+    return session
+
+
+async def assume(session: Any, account: Account) -> None:
+    """The session's credentials become those of the role, renewed before they expire."""
+    from aiobotocore.credentials import AioAssumeRoleCredentialFetcher, AioDeferredRefreshableCredentials
+
+    def create_client(service: str, **given: Any) -> Any:
+        return session.create_client(service, region_name=account.region, **given)
+
+    source = await session.get_credentials()
+    if source is None:
+        raise Permanent(f"there are no AWS credentials to assume {account.role_arn} with")
+    fetcher = AioAssumeRoleCredentialFetcher(
+        create_client, source, account.role_arn, extra_args={"RoleSessionName": "events-trigger"}
+    )
+    session._credentials = AioDeferredRefreshableCredentials(fetcher.fetch_credentials, "assume-role")
+
+
+@contextmanager
+def translated(what: str) -> Iterator[None]:
+    """Errors of botocore as Retryable or Permanent; `what` begins their text."""
+    from botocore.exceptions import BotoCoreError, ClientError
+
+    try:
+        yield
+    except ClientError as exc:
+        raise answered(what, exc.response) from exc
+    except BotoCoreError as exc:
+        raise meaning(what, exc) from exc
+    except TimeoutError as exc:
+        raise Retryable(f"{what}: no answer in time") from exc
+    except (OSError, ValueError) as exc:
+        raise Permanent(f"{what}: {exc}") from exc
+
+
+def answered(what: str, response: Any) -> EventsError:
+    """An error that the service answered with."""
+    error, meta = response.get("Error", {}), response.get("ResponseMetadata", {})
+    code, status = error.get("Code", "unknown"), meta.get("HTTPStatusCode", 0)
+    text = f"{what}: {code}: {error.get('Message', '')}".rstrip(": ")
+    if status >= 500 or status == 429 or code in PASSING:
+        return Retryable(
+            text, retry_after(meta.get("HTTPHeaders", {}).get("retry-after", ""), time.time_ns())
+        )
+    return Permanent(text)
+
+
+def meaning(what: str, exc: Exception) -> EventsError:
+    """An error without an answer: the network's passes, that of certificates or settings does not."""
+    from botocore import exceptions as known
+
+    refused = refusal(exc) or refusal(exc.kwargs.get("error") or exc if hasattr(exc, "kwargs") else exc)
+    if refused is not None:
+        return Permanent(f"{what}: {refused}")
+    if isinstance(exc, known.SSLError):
+        return Permanent(f"{what}: TLS: {exc}")
+    network = (known.HTTPClientError, known.ConnectionError, known.CredentialRetrievalError)
+    passing = isinstance(exc, (*network, known.MetadataRetrievalError))
+    return Retryable(f"{what}: {exc}") if passing else Permanent(f"{what}: {exc}")
