@@ -31,9 +31,9 @@ def application(desk: Desk) -> web.Application:
             if name not in OPERATIONS:
                 raise NotThere(f"there is no operation {name!r}")
             value = await OPERATIONS[name](desk, await parameters(request, name))
+            return respond(200, value)
         except (EventsError, ValueError, msgspec.MsgspecError) as exc:
             return respond(status_of(exc), {"error": str(exc)})
-        return respond(200, value)
 
     app = web.Application(client_max_size=MAX_BODY)
     app.router.add_get("/v1/{operation}", serve)
@@ -48,7 +48,10 @@ async def parameters(request: web.Request, name: str) -> dict[str, Any]:
             raise ValueError(f"{name} changes something: use POST")
         return dict(request.query)
     body = await request.read()
-    return msgspec.json.decode(body, type=dict[str, Any]) if body else {}
+    try:
+        return msgspec.json.decode(body, type=dict[str, Any]) if body else {}
+    except RecursionError as exc:
+        raise ValueError("the body nests too deeply") from exc
 
 
 def status_of(error: Exception) -> int:

@@ -16,14 +16,16 @@ import orjson
 from aiohttp import web
 
 from events.aio import Group
-from events.bus._base import EventQuery
+from events.bus._base import DecisionQuery, EventQuery
 from events.clients.http import Sessions
-from events.errors import EventsError, Retryable
+from events.errors import EventsError, Permanent, Retryable
+from events.event import FINAL, FIRED, Decision
 from events.runtime.standalone import Options, Standalone
 from events.web.pages import Server
 
 Tell = Callable[[str], None]
 
+LOCAL = "127.0.0.1"
 PORTS = {"github": 12000, "chat": 12001}
 """Ports in the quickstart's manifests; others are taken when these are in use."""
 
@@ -34,95 +36,150 @@ TOKEN = "xoxb-demo-token"  # noqa: S105
 class Demo:
     """One showing. `run` returns why it failed, or an empty text."""
 
-    def __init__(self, source: Path, options: Options, *, wait: float, stay: bool, tell: Tell) -> None:
+    def __init__(
+        self,
+        source: Path,
+        options: Options,
+        *,
+        wait: float,
+        stay: bool,
+        tell: Tell,
+        done: Callable[[dict[str, Any]], None],
+    ) -> None:
+        """`wait`: seconds for everything; `stay`: serve on afterwards; `done` gets all that was shown."""
         self._source, self._options = source, options
-        self._wait, self._stay, self._tell = wait, stay, tell
-        self._posted: asyncio.Queue[dict[str, Any]] = asyncio.Queue()
-        self._tasks = Group(lambda name, error: tell(f"{name}: {error}"))
-        self._failure = ""
+        self._wait, self._stay, self._tell, self._done = wait, stay, tell, done
+        self._posted: list[dict[str, Any]] = []
+        self._tasks = Group(lambda name, error: None)  # all of them are awaited
+        self._shown: dict[str, Any] = {}
+        self._step = "nothing"
 
     async def run(self) -> str:
-        ports = {name: free_port(self._options.host, port) for name, port in PORTS.items()}
-        folder = copy_with_ports(self._source, self._options.data.absolute() / "quickstart", ports)
-        options = self._options._replace(
-            paths=[str(folder)], port=free_port(self._options.host, self._options.port)
-        )
+        """Raises EventsError when the instance cannot start."""
         chat = Server(chat_app(self._posted))
-        await chat.tcp(options.host, ports["chat"])
-        instance = Standalone(options)
-        instance.handle_signals()
         try:
-            running = self._tasks.start("instance", instance.run())
-            await self._until(instance.started.wait(), running)
-            await self._show(instance, folder, ports["github"], running)
-            if self._stay and not self._failure:
-                await running
-            instance.stop()
-            await running
+            folder = self._manifests(await chat.tcp(LOCAL, free_port(LOCAL, PORTS["chat"])))
+            page = free_port(self._options.host, self._options.port)
+            options = self._options._replace(paths=[str(folder)], port=page)
+            return await self._run(Standalone(options), folder)
         finally:
             await self._tasks.aclose()
             await chat.aclose()
-        return self._failure
 
-    async def _until(self, what: Any, running: asyncio.Task[None]) -> None:
-        """Wait for something, unless the instance ends first (then raise why)."""
-        waiting = self._tasks.start("wait", what)
-        await asyncio.wait([waiting, running], return_when=asyncio.FIRST_COMPLETED)
-        if running.done():
-            await running
+    def _manifests(self, chat: int) -> Path:
+        """A copy in the demo's own folder, so that it can be edited. Raises Permanent."""
+        ports = {"github": free_port(self._options.host, PORTS["github"]), "chat": chat}
+        target = self._options.data.absolute() / "quickstart"
+        try:
+            copy_with_ports(self._source, target, ports)
+        except OSError as exc:
+            raise Permanent(f"cannot write {target}: {exc.strerror}") from exc
+        return target
 
-    async def _show(self, instance: Standalone, folder: Path, port: int, running: asyncio.Task[None]) -> None:
-        tell = self._tell
-        tell(f"Running the manifests in {folder}")
-        for source in instance.status()["sources"]:
-            tell(f"  source  {source['name']}  {source['address'] or 'every 10 s'}")
-        for sensor in instance.status()["sensors"]:
-            tell(f"  sensor  {sensor['name']}  triggers {', '.join(sensor['triggers'])}")
+    async def _run(self, instance: Standalone, folder: Path) -> str:
+        instance.handle_signals()
+        running = self._tasks.start("instance", instance.run())
+        showing = self._tasks.start("showing", self._show(instance, folder))
+        await asyncio.wait([running, showing], return_when=asyncio.FIRST_COMPLETED)
+        if not showing.done():
+            await running  # raises why it could not start
+            return "stopped before everything had happened"
+        failure: str = await showing
+        if not (self._stay and not failure):
+            instance.stop()
+        await running
+        return failure
+
+    async def _show(self, instance: Standalone, folder: Path) -> str:
+        await instance.started.wait()
+        self._introduce(instance.status(), folder)
         try:
             async with asyncio.timeout(self._wait):
-                await self._push(instance, port)
+                await self._push(instance)
                 await self._tick(instance)
         except TimeoutError:
-            self._failure = f"not everything happened within {self._wait:.0f} s"
+            return f"not everything happened within {self._wait:.0f} s; the last thing was: {self._step}"
         except EventsError as exc:
-            self._failure = str(exc)
-        if not self._failure and not running.done():
-            self._next_steps(instance, port)
+            return str(exc)
+        self._done(self._shown)
+        self._next_steps(instance)
+        return ""
 
-    async def _push(self, instance: Standalone, port: int) -> None:
+    def _introduce(self, status: dict[str, Any], folder: Path) -> None:
+        self._shown = {"manifests": str(folder), "data": status["data"], "pages": status["pages"]}
+        self._tell(f"Running the manifests in {folder}")
+        for source in status["sources"]:
+            self._tell(f"  source  {source['name']}  {source['address'] or 'every 10 s'}")
+            if source["kind"] == "github":
+                self._shown["url"] = source["address"]
+        for sensor in status["sensors"]:
+            self._tell(f"  sensor  {sensor['name']}  triggers {', '.join(sensor['triggers'])}")
+
+    async def _push(self, instance: Standalone) -> None:
         """A push to main, signed as GitHub signs it, and everything that follows from it."""
-        delivery = str(uuid.uuid4())
-        url = f"http://{self._options.host}:{port}/push"
+        url, delivery, body = self._shown["url"], str(uuid.uuid4()), push()
         self._tell(f"\n1. GitHub sends a signed push to {url}")
-        status = await deliver(url, delivery)
+        status = await deliver(url, delivery, orjson.dumps(body))
         if status != 200:
             raise Retryable(f"the push was answered with {status}")
-        stored = await found(lambda: instance.history.events(EventQuery(id=delivery)))
-        self._tell(f"   stored as event {stored[0]['id']}, answered 200")
-        workflow = await found(lambda: made_by(instance, "build"))
-        show_workflow(self._tell, "2. Sensor ci, trigger build, created", workflow[-1])
-        message = await self._posted.get()
+        await found(lambda: instance.history.events(EventQuery(id=delivery)))
+        self._tell(f"   stored as event {delivery}, answered 200")
+        workflow = await self._workflow(instance, delivery, "build")
+        self._shown |= {"event": delivery, "workflow": workflow}
+        show_workflow(self._tell, "2. Sensor ci, trigger build, created", workflow)
+        await self._effect(instance, delivery, "notify")
+        message = next(one for one in reversed(self._posted) if body["after"][:7] in one["text"])
+        self._shown["message"] = message
         self._tell(f"\n3. Sensor ci, trigger notify, posted to #{message['channel']}:\n   {message['text']}")
 
     async def _tick(self, instance: Standalone) -> None:
         self._tell("\n4. The calendar ticks every ten seconds ...")
-        workflow = await found(lambda: made_by(instance, "report"))
-        show_workflow(self._tell, "   Sensor nightly, trigger report, created", workflow[-1])
+        self._step = "waiting for the calendar"
+        query = EventQuery(source="calendar", since_ns=instance.now_ns())
+        tick = (await found(lambda: instance.history.events(query)))[0]["id"]
+        workflow = await self._workflow(instance, tick, "report")
+        self._shown |= {"tick": tick, "report": workflow}
+        show_workflow(self._tell, "   Sensor nightly, trigger report, created", workflow)
 
-    def _next_steps(self, instance: Standalone, port: int) -> None:
-        data = f"--data {relative(self._options.data)}"
-        lines = [
-            "\nEverything arrived. Kill this process at any moment: what was answered with 200 is not lost.",
-            "Try next, in another terminal:",
-            f"  events get workflows {data}",
-            f"  events get events {data}",
-            f"  events explain EVENT-ID {data}",
-            f"  events send github --secret {SECRET} --file PUSH.json {data}",
-            f"  curl -i http://{self._options.host}:{port}/push -d '{{}}'        # 401: not signed",
-            f"  curl http://{self._options.host}:{instance.pages_port}/readyz",
-        ]
-        for line in lines if self._stay else lines[:1]:
-            self._tell(line)
+    async def _workflow(self, instance: Standalone, event: str, trigger: str) -> dict[str, Any]:
+        """The Workflow that a trigger made of an event; not one of an earlier run."""
+        link = (await self._effect(instance, event, trigger)).link or ""
+        name = link.rpartition("/")[2]
+        workflows = await instance.objects("workflows", None)
+        return next(one for one in workflows if one["metadata"]["name"] == name)
+
+    async def _effect(self, instance: Standalone, event: str, trigger: str) -> Decision:
+        """Waits until the trigger has fired. Raises Permanent when that was given up."""
+        query = DecisionQuery(event_id=event, trigger=trigger)
+        self._step = f"trigger {trigger} has not fired"
+        while True:
+            for one in await instance.history.decisions(query):
+                if one.result == FIRED:
+                    return one
+                self._step = f"trigger {trigger} {one.result}: {one.reason}"
+                if one.result in FINAL:
+                    raise Permanent(self._step)
+                break
+            await asyncio.sleep(0.05)
+
+    def _next_steps(self, instance: Standalone) -> None:
+        self._tell(
+            "\nEverything arrived. Kill this process at any moment: what was answered with 200 is not lost."
+        )
+        if self._stay:
+            sample = instance.folder.path / "push.json"
+            sample.write_bytes(orjson.dumps(push(), option=orjson.OPT_INDENT_2))
+            data = f"--data {relative(self._options.data)}"
+            for line in (
+                "Try next, in another terminal:",
+                f"  events get workflows {data}",
+                f"  events get events {data}",
+                f"  events explain {self._shown['event']} {data}",
+                f"  events send github --secret {SECRET} --file {relative(sample)} {data}",
+                f"  curl -i {self._shown['url']} -d '{{}}'        # 401: not signed",
+                f"  curl {self._shown['pages']}/readyz",
+            ):
+                self._tell(line)
 
 
 def relative(path: Path) -> str:
@@ -139,20 +196,14 @@ async def found(look: Callable[[], Any]) -> list[Any]:
     return list(result)
 
 
-async def made_by(instance: Standalone, trigger: str) -> list[dict[str, Any]]:
-    workflows = await instance.objects("workflows", None)
-    return [one for one in workflows if one["metadata"]["name"].startswith(f"{trigger}-")]
-
-
 def show_workflow(tell: Tell, text: str, workflow: dict[str, Any]) -> None:
     tell(f"\n{text} Workflow {workflow['metadata']['name']}")
     for parameter in workflow["spec"]["arguments"]["parameters"]:
         tell(f"     {parameter['name']:8} {parameter['value']}")
 
 
-async def deliver(url: str, delivery: str) -> int:
+async def deliver(url: str, delivery: str, body: bytes) -> int:
     """POST the push as GitHub does; the status of the answer."""
-    body = orjson.dumps(push())
     headers = {
         "Content-Type": "application/json",
         "User-Agent": "GitHub-Hookshot/demo",
@@ -188,7 +239,7 @@ def push() -> dict[str, Any]:
     }  # fmt: skip
 
 
-def chat_app(posted: asyncio.Queue[dict[str, Any]]) -> web.Application:
+def chat_app(posted: list[dict[str, Any]]) -> web.Application:
     """A stand-in for Slack's chat.postMessage that checks what Slack checks first."""
 
     async def post(request: web.Request) -> web.Response:
@@ -199,7 +250,7 @@ def chat_app(posted: asyncio.Queue[dict[str, Any]]) -> web.Application:
             return web.json_response({"ok": False, "error": "channel_not_found"})
         if not message.get("text"):
             return web.json_response({"ok": False, "error": "no_text"})
-        posted.put_nowait(message)
+        posted.append(message)
         return web.json_response({"ok": True, "channel": message["channel"], "ts": "1700000000.000100"})
 
     app = web.Application()
@@ -221,8 +272,8 @@ def free_port(host: str, wanted: int) -> int:
     raise Retryable(f"there is no free port on {host}")
 
 
-def copy_with_ports(source: Path, target: Path, ports: dict[str, int]) -> Path:
-    """The manifests, in the demo's own folder so that they can be edited, with the ports that are used."""
+def copy_with_ports(source: Path, target: Path, ports: dict[str, int]) -> None:
+    """The manifests with the ports that are used. Raises OSError."""
     shutil.rmtree(target, ignore_errors=True)
     target.mkdir(parents=True)
     for file in sorted(source.glob("*.yaml")):
@@ -230,4 +281,3 @@ def copy_with_ports(source: Path, target: Path, ports: dict[str, int]) -> Path:
         for name, port in PORTS.items():
             text = re.sub(rf"\b{port}\b", str(ports[name]), text)
         (target / file.name).write_text(text)
-    return target

@@ -45,7 +45,11 @@ def read_events(events: Any, namespace: str) -> list[Event]:
     for number, one in enumerate(events):
         try:
             found.append(cloudevents.decode(orjson.dumps(one), namespace))
-        except ValueError as exc:
+        except (
+            ValueError,
+            TypeError,
+            RecursionError,
+        ) as exc:  # orjson: numbers, texts, depth it cannot write
             raise ValueError(f"event {number}: {exc}") from exc
     return found
 

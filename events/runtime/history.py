@@ -195,7 +195,7 @@ def explain_sensor(
     dependencies = [dep for dep in plan.dependencies if dep.topic == topic]
     if not dependencies:
         return []
-    steps = {dep.name: trace(dep, found.event) for dep in dependencies}
+    steps = {dep.name: trace(dep, found.event, scripts=False) for dep in dependencies}
     return [
         explain_trigger(trigger, sensor, found, steps, decisions)
         for trigger in plan.triggers
@@ -239,9 +239,13 @@ def undecided(
             return FILTERED, f"stored before dependency {name} started"
         step = decisive(steps[name])
         if step is not None:
-            value = "nothing" if step.found is None else repr(step.found)
-            return FILTERED, f"{step.field}: {step.expression}: wanted {step.wanted}, found {value}"
+            return FILTERED, step.error or refusal(step)
     return "pending", "not handled yet"
+
+
+def refusal(step: Step) -> str:
+    value = "nothing" if step.found is None else repr(step.found)
+    return f"{step.field} {step.expression}: found {value}, wanted {step.wanted}"
 
 
 async def parked(bus: Bus) -> list[tuple[int, str, Parked]]:

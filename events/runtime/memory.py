@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
-from events.bus._base import Mark
 from events.event import Delivery, Event, Position
 from events.lang.condition import Condition
 from events.runtime.records import ConditionRecord, HeldRef, encode, held_key, stripped
@@ -64,7 +63,9 @@ class Memory:
 
     def _changes(self, before: dict[str, Held], chosen: list[Mapping[str, Held]]) -> Pending:
         after = self.blobs()
-        new = {key: encode(stripped(held.event)) for key, held in after.items() if key not in before}
+        new = {
+            key: encode(stripped(held.event)) for key, held in after.items() if before.get(key) is not held
+        }
         return Pending(chosen, new, [key for key in before if key not in after])
 
     def blobs(self) -> dict[str, Held]:
@@ -88,8 +89,3 @@ class Memory:
             for name, ref in record.held.items()
             if name in events
         }
-
-
-def restart(memory: Memory, mark: Mark) -> None:
-    """The log was made anew: old offsets mean nothing."""
-    memory.applied = dict.fromkeys(mark.offsets, -1)

@@ -21,30 +21,38 @@ from events.runtime.records import encode, parked_key
 
 @asynccontextmanager
 async def open_offline(folder: DataFolder) -> AsyncIterator[Offline]:
-    """The stores of the folder. Raises NotThere when there is none, Permanent, Damaged."""
-    if not folder.path.is_dir():
-        raise NotThere(f"there is no data folder {folder.path}; `events run` makes one (or give --data)")
+    """The stores of the folder. Raises NotThere when there is none, InUse, Permanent, Damaged."""
+    if not folder.is_ours:
+        what = "is not a data folder" if folder.path.exists() else "does not exist"
+        raise NotThere(f"{folder.path} {what}; `events run` makes one, --data names another")
     async with AsyncExitStack() as stack:
-        folder.acquire()
+        folder.acquire(patience=0)
         stack.callback(folder.release)
-        buses: dict[str, Bus] = {}
-        for namespace, name, file in folder.buses():
-            bus = EmbeddedBus(file, f"{namespace}/{name}")
-            await bus.open()
-            stack.push_async_callback(bus.aclose)
-            buses[bus.name] = bus
         objects = LocalObjects(folder.objects)
         await objects.open()
         stack.push_async_callback(objects.aclose)
-        yield Offline(folder, buses, objects)
+        desk = Offline(folder, objects, stack)
+        for namespace, name, _ in folder.buses():
+            await desk.open_bus(namespace, name)
+        yield desk
 
 
 class Offline:
     """Answers the same questions as a running instance."""
 
-    def __init__(self, folder: DataFolder, buses: dict[str, Bus], objects: LocalObjects) -> None:
-        self._folder, self._buses, self._objects = folder, buses, objects
-        self.history = History(buses)
+    def __init__(self, folder: DataFolder, objects: LocalObjects, stack: AsyncExitStack) -> None:
+        """`stack` closes what is opened here."""
+        self._folder, self._objects, self._stack = folder, objects, stack
+        self._buses: dict[str, Bus] = {}
+        self.history = History(self._buses)
+
+    async def open_bus(self, namespace: str, name: str) -> Bus:
+        """The bus of that name; it is made when it is not there. Raises Damaged, Permanent."""
+        bus = EmbeddedBus(self._folder.bus(namespace, name), f"{namespace}/{name}")
+        await bus.open()
+        self._stack.push_async_callback(bus.aclose)
+        self._buses[bus.name] = bus
+        return bus
 
     def status(self) -> dict[str, Any]:
         return {
@@ -72,15 +80,8 @@ class Offline:
 
     async def publish(self, namespace: str, bus: str, events: Any) -> list[dict[str, Any]]:
         """Store events for the next `events run`; a bus that is not there yet is made."""
-        name = f"{namespace}/{bus}"
-        if name not in self._buses:
-            made = EmbeddedBus(self._folder.bus(namespace, bus), name)
-            await made.open()
-            try:
-                return await publish_to(made, read_events(events, namespace), name)
-            finally:
-                await made.aclose()
-        return await publish_to(self._buses[name], read_events(events, namespace), name)
+        name, found = f"{namespace}/{bus}", read_events(events, namespace)
+        return await publish_to(self._buses.get(name) or await self.open_bus(namespace, bus), found, name)
 
     async def reload(self) -> list[dict[str, Any]]:
         raise Permanent("nothing runs on this data folder")

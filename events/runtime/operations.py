@@ -6,15 +6,17 @@ The API of a running instance serves them; without one, the tools call them on t
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
 
 from events.bus._base import DecisionQuery, EventQuery
 from events.errors import NotThere
+from events.event import RESULTS
 from events.runtime.desk import Desk
 
 Parameters = Mapping[str, Any]
+Query = TypeVar("Query", EventQuery, DecisionQuery)
 Operation = Callable[[Desk, Parameters], Awaitable[Any]]
 
 
@@ -25,7 +27,7 @@ async def status(desk: Desk, _: Parameters) -> Any:
 
 async def events(desk: Desk, given: Parameters) -> Any:
     """Stored events; parameters are those of `EventQuery`."""
-    return await desk.history.events(msgspec.convert(dict(given), EventQuery, strict=False), data=True)
+    return await desk.history.events(query(given, EventQuery), data=True)
 
 
 async def decisions(desk: Desk, given: Parameters) -> Any:
@@ -33,7 +35,11 @@ async def decisions(desk: Desk, given: Parameters) -> Any:
     wanted = dict(given)
     if isinstance(wanted.get("results"), str):
         wanted["results"] = wanted["results"].split(",")
-    return await desk.history.decisions(msgspec.convert(wanted, DecisionQuery, strict=False))
+    found = query(wanted, DecisionQuery)
+    unknown = sorted(set(found.results or ()) - set(RESULTS))
+    if unknown:
+        raise ValueError(f"no result is called {', '.join(unknown)}; there are {', '.join(RESULTS)}")
+    return await desk.history.decisions(found)
 
 
 async def objects(desk: Desk, given: Parameters) -> Any:
@@ -67,7 +73,7 @@ async def retry(desk: Desk, given: Parameters) -> Any:
     firing = needed(given, "firing")
     if not await desk.retry(firing, render=str(given.get("render", "")).lower() in {"1", "true"}):
         raise NotThere(f"there is no dead letter {firing}")
-    return {"firing": firing, "retried": True}
+    return {"firing": firing, "retried": True, "running": desk.status().get("running", True)}
 
 
 async def publish(desk: Desk, given: Parameters) -> Any:
@@ -89,6 +95,17 @@ OPERATIONS: dict[str, Operation] = {
 
 CHANGING = frozenset({"retry", "publish", "reload"})
 """Operations that change something: POST only."""
+
+
+def query(given: Parameters, kind: type[Query]) -> Query:
+    """The parameters as a query. Raises ValueError for unknown ones: a filter is never ignored."""
+    unknown = sorted(given.keys() - set(kind.__struct_fields__))
+    if unknown:
+        raise ValueError(f"there is no parameter {', '.join(unknown)}")
+    try:
+        return msgspec.convert(dict(given), kind, strict=False)
+    except msgspec.ValidationError as exc:
+        raise ValueError(str(exc)) from exc
 
 
 def needed(given: Parameters, name: str) -> str:

@@ -6,10 +6,9 @@ Everything is compiled once, at load. What does not compile is a Problem with it
 from __future__ import annotations
 
 import hashlib
+import json
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, NamedTuple
-
-import orjson
 
 from events.event import DLQ_ROLE, TRIGGER_ROLE
 from events.lang.backoff import Backoff, compile_backoff
@@ -79,7 +78,8 @@ def digest(data: bytes) -> str:
 
 
 def canonical(value: object) -> bytes:
-    return orjson.dumps(value, option=orjson.OPT_SORT_KEYS)
+    """JSON with sorted keys; integers of any size, which a manifest may hold."""
+    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode()
 
 
 def compile_sensor(sensor: Sensor) -> SensorPlan:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 
 from events.bus._base import Mark
 from events.event import Position
@@ -32,7 +32,7 @@ class Progress:
         return Mark(self.incarnation, dict(self._reached))
 
     def open(self, position: Position) -> Place:
-        """A place that `close` has to be called on once. Positions come in order within a partition."""
+        """A place whose count has to be taken down once. Positions come in order within a partition."""
         places = self._open.setdefault(position.partition, deque())
         if places and places[-1].offset == position.offset:
             place = places[-1]
@@ -45,6 +45,11 @@ class Progress:
     def reach(self, offsets: Mapping[int, int]) -> None:
         """Everything up to these offsets was looked at."""
         self._reached.update(offsets)
+
+    def passed(self, mark: Mark) -> bool:
+        """Whether everything up to the mark was looked at."""
+        reached = self._reached
+        return all(reached.get(partition, -1) >= offset for partition, offset in mark.offsets.items())
 
     def mark(self) -> Mark:
         """Everything up to here is closed."""
@@ -60,8 +65,3 @@ class Progress:
     def waiting(self) -> int:
         """How many places are open."""
         return sum(place.count > 0 for places in self._open.values() for place in places)
-
-
-def close_all(places: Iterable[Place]) -> None:
-    for place in places:
-        place.count -= 1

@@ -2,19 +2,20 @@
 
 A note is what one step wants stored. Its places count as closed in the very commit that stores it: the mark
 passes an event only together with, or after, what became of it. One commit runs at a time; what is noted
-meanwhile goes into the next.
+meanwhile goes into the next. Records are written in the order in which they were last noted, so that an
+engine that stops in the middle of a commit has stored what came first.
 """
 
 from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING
 
 from events.aio import backoff
 from events.bus._base import Bus, Changes, Lease, Mark
-from events.errors import Fenced, Retryable
+from events.errors import Retryable
 from events.event import Decision
 from events.runtime.progress import Place, Progress
 
@@ -29,16 +30,50 @@ PACE = 0.1
 FULL = 10_000
 """Notes waiting for a commit above which the reader waits."""
 
+FULL_BYTES = 64 << 20
+"""Bytes of blobs waiting for a commit above which the reader waits."""
+
+
+class Group:
+    """What goes into the next commit."""
+
+    def __init__(self) -> None:
+        self.blobs: dict[str, bytes] = {}
+        self.records: dict[str, bytes | None] = {}
+        self.decisions: list[Decision] = []
+        self.drops: dict[str, None] = {}
+        self.places: list[Place] = []
+        self.then: list[Callable[[], None]] = []
+        self.notes = self.bytes = 0
+
+    @property
+    def full(self) -> bool:
+        return self.notes >= FULL or self.bytes >= FULL_BYTES
+
+    def record(self, key: str, value: bytes | None) -> None:
+        """The last word on a record counts, and takes the last place."""
+        self.records.pop(key, None)
+        self.records[key] = value
+
+    def blob(self, key: str, value: bytes) -> None:
+        self.drops.pop(key, None)
+        self.blobs[key] = value
+        self.bytes += len(value)
+
+    def drop(self, key: str) -> None:
+        self.blobs.pop(key, None)
+        self.drops[key] = None
+
+    def changes(self, mark: Mark) -> Changes:
+        return Changes(self.blobs, self.records, self.decisions, mark, list(self.drops))
+
 
 class Recorder:
     """Collects notes for one shard and commits them with the current mark."""
 
     def __init__(self, bus: Bus, shard: int, lease: Lease, progress: Progress) -> None:
         self._bus, self._shard, self._lease, self._progress = bus, shard, lease, progress
-        self._changes = Changes()
-        self._places: list[Place] = []
-        self._then: list[Callable[[], None]] = []
-        self._notes = 0
+        self._group = Group()
         self._hurry = asyncio.Event()
         self._room = asyncio.Event()
         self._room.set()
@@ -50,31 +85,37 @@ class Recorder:
         decision: Decision | None = None,
         records: Mapping[str, bytes | None] | None = None,
         blobs: Mapping[str, bytes] | None = None,
-        drop_blobs: list[str] | None = None,
+        drop_blobs: Iterable[str] = (),
         closes: Place | None = None,
         then: Callable[[], None] | None = None,
+        hurry: bool = True,
     ) -> None:
-        """Have this stored; `then` runs once it is. A note with `then` does not wait for company."""
-        changes = self._changes
+        """Have this stored; `then` runs once it is, soon if there is `hurry`."""
+        group = self._group
         if decision is not None:
-            changes.decisions.append(decision)
+            group.decisions.append(decision)
         if records:
-            changes.records.update(records)
+            for key, value in records.items():
+                group.record(key, value)
         if blobs:
-            changes.blobs.update(blobs)
-        if drop_blobs:
-            changes.drop_blobs.extend(drop_blobs)
+            for key, data in blobs.items():
+                group.blob(key, data)
+        for key in drop_blobs:
+            group.drop(key)
         if closes is not None:
-            self._places.append(closes)
-        self._notes += 1
-        if self._notes >= FULL:
+            group.places.append(closes)
+        group.notes += 1
+        if group.full:
             self._room.clear()
         if then is not None:
-            self._then.append(then)
-            self._hurry.set()
+            group.then.append(then)
+            if hurry:
+                self._hurry.set()
 
     async def room(self) -> None:
         """Wait while too much waits for a commit."""
+        if self._group.full:
+            self._hurry.set()
         await self._room.wait()
 
     async def flush(self) -> None:
@@ -98,20 +139,17 @@ class Recorder:
 
     async def _commit_once(self) -> None:
         self._hurry.clear()
-        changes, self._changes = self._changes, Changes()
-        places, self._places = self._places, []
-        then, self._then = self._then, []
-        notes, self._notes = self._notes, 0
-        for place in places:
+        group, self._group = self._group, Group()
+        for place in group.places:
             place.count -= 1
         mark = self._progress.mark()
-        if not notes and mark == self._marked:
+        if not group.notes and mark == self._marked:
             return
-        changes.mark = mark
-        await self._commit(changes)
+        await self._commit(group.changes(mark))
         self._marked = mark
-        self._room.set()
-        for call in then:
+        if not self._group.full:
+            self._room.set()
+        for call in group.then:
             call()
 
     async def _commit(self, changes: Changes) -> None:
@@ -120,8 +158,6 @@ class Recorder:
         while True:
             try:
                 await self._bus.commit(self._shard, self._lease.epoch, changes)
-            except Fenced:
-                raise
             except Retryable as exc:
                 attempt += 1
                 if attempt == 1:

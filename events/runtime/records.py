@@ -5,12 +5,12 @@ condition/<sensor>/<trigger>      what an AND holds
 parked/<firing id>                a firing that waits, or a dead letter
 blob held/<sensor>/<trigger>/...  one held event
 blob body/<firing id>             the chosen events and the rendered request
-blob revision/<hash>              a sensor's spec
+blob revision/<sensor>/<hash>     a sensor's spec
 """
 
 from __future__ import annotations
 
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import msgspec
 
@@ -20,12 +20,16 @@ from events.event import Event, EventKey, Position
 
 FORMAT = 1
 
+LONGEST_TEXT = 4096
+"""Characters of a reason or an error that are kept."""
+
 
 class Revision(msgspec.Struct):
     """From just after `after` on, the sensor was this spec."""
 
     after: Mark
     hash: str
+    """`<sensor>/<revision>`: two sensors of the same spec keep their own."""
 
 
 class Start(msgspec.Struct):
@@ -90,6 +94,12 @@ class Body(msgspec.Struct, kw_only=True):
     format: int = FORMAT
 
 
+class Version(msgspec.Struct):
+    """What all records have in common."""
+
+    format: int = FORMAT
+
+
 Record = TypeVar("Record", bound=msgspec.Struct)
 
 _encoder = msgspec.msgpack.Encoder()
@@ -100,15 +110,21 @@ def encode(record: msgspec.Struct) -> bytes:
 
 
 def decode(data: bytes, kind: type[Record], key: str) -> Record:
-    """Raises Damaged for a record of a newer format or of another shape."""
+    """Raises Damaged for a record of another format or of another shape."""
     try:
-        record = msgspec.msgpack.decode(data, type=kind)
-    except (msgspec.DecodeError, msgspec.ValidationError) as exc:
+        version = msgspec.msgpack.decode(data, type=Version).format
+        if version != FORMAT:
+            raise Damaged(f"state record {key!r} has format {version}; this release reads {FORMAT}")
+        return msgspec.msgpack.decode(data, type=kind)
+    except (msgspec.DecodeError, UnicodeDecodeError) as exc:
         raise Damaged(f"state record {key!r} cannot be read: {exc}") from exc
-    version: Any = getattr(record, "format", FORMAT)
-    if version != FORMAT:
-        raise Damaged(f"state record {key!r} has format {version}; this release reads {FORMAT}")
-    return record
+
+
+def storable(text: str) -> str:
+    """Fit for a record: valid UTF-8, and no longer than LONGEST_TEXT."""
+    if len(text) > LONGEST_TEXT:
+        text = text[: LONGEST_TEXT - 1] + "…"
+    return text if text.isascii() else text.encode(errors="replace").decode()
 
 
 def sensor_key(sensor: str) -> str:

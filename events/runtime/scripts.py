@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Protocol
 
 from events.event import Delivery, Position
@@ -16,6 +16,9 @@ Judged = Mapping[tuple[Position, int], Verdict]
 """(position of the event, number of the roster entry) -> verdict"""
 
 NOTHING: Judged = {}
+
+PORTION = 16
+"""Events judged at once where there are scripts: what one batch may hold back is bounded."""
 
 
 class Remote(Protocol):
@@ -31,6 +34,11 @@ class Judge:
 
     def __init__(self, remote: Remote) -> None:
         self._remote = remote
+
+    def portions(self, roster: Roster, deliveries: Sequence[Delivery]) -> Iterator[Sequence[Delivery]]:
+        """The deliveries in the portions in which they are to be prepared and handled."""
+        size = PORTION if roster.scripted else max(1, len(deliveries))
+        return (deliveries[start : start + size] for start in range(0, len(deliveries), size))
 
     async def prepare(self, roster: Roster, deliveries: Sequence[Delivery]) -> Judged:
         if not roster.scripted:

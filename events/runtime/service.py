@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from events.aio import Group
@@ -16,7 +16,7 @@ from events.manifest import Finding, Manifests
 from events.registry import adapter_class
 from events.runtime.buses import BusUnit, MakeRunner
 from events.runtime.checks import not_compiling
-from events.runtime.plans import SensorPlan, compile_sensor
+from events.runtime.plans import SensorPlan, canonical, compile_sensor
 from events.runtime.shard import ShardRunner
 from events.runtime.source_runner import Lent, SourceRunner
 
@@ -30,6 +30,12 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 DEFAULT_BUS = "default"
+
+SETTLE = 5.0
+"""Seconds that changed sensors get to begin before the sources go on."""
+
+STOP = 5.0
+"""Seconds that a source gets to give back what it holds outside."""
 
 Rows = list[tuple[dict[str, str], float]]
 """Labels and value of each line of a gauge."""
@@ -54,6 +60,21 @@ class Running(NamedTuple):
     bus: str
     file: str | None
 
+    def goes_on(self, raw: dict[str, Any], bus: str) -> bool:
+        """Whether it is what it should be. One that gave up for good is started again."""
+        return (self.raw, self.bus) == (raw, bus) and not self.task.done()
+
+
+async def stopped(sources: Sequence[Running]) -> None:
+    """End sources; one that does not end in time is told and left to its cancellation."""
+    if not sources:
+        return
+    for one in sources:
+        one.task.cancel()
+    _, late = await asyncio.wait([one.task for one in sources], timeout=STOP)
+    for task in late:
+        log.warning("%s does not end", task.get_name())
+
 
 class RunningSensor(NamedTuple):
     plan: SensorPlan
@@ -68,6 +89,11 @@ def key_of(model: EventSource | Sensor) -> tuple[str, str]:
 def bus_of(model: EventSource | Sensor) -> str:
     """`namespace/eventbus`"""
     return f"{model.metadata.namespace}/{model.spec.event_bus_name or DEFAULT_BUS}"
+
+
+def source_of(model: Sensor) -> bytes:
+    """The spec as its plan keeps it: cheaper than compiling it to see that nothing has changed."""
+    return canonical(model.model_dump(mode="json", by_alias=True, exclude_unset=True))
 
 
 class Service:
@@ -95,6 +121,7 @@ class Service:
             broken = frozenset(f.file for f in manifests.findings if f.severity == "error" and f.file)
             await self._open_buses(manifests)
             self._apply_sensors(manifests, broken)
+            await self._settle()
             await self._apply_sources(manifests, broken)
             return self.findings
 
@@ -110,8 +137,7 @@ class Service:
 
     async def _open_unit(self, namespace: str, name: str, manifest: EventBus | None) -> None:
         bus = await self._open_bus(namespace, name, manifest)
-        unit = self.units[bus.name] = BusUnit(bus, self._make, self._tasks)
-        unit.start()
+        self.units[bus.name] = BusUnit(bus, self._make, self._tasks)
 
     # sensors
 
@@ -127,9 +153,21 @@ class Service:
                 self.sensors.setdefault(key, sensor)
         for name, unit in self.units.items():
             unit.replace([sensor.plan for sensor in self.sensors.values() if sensor.bus == name])
+            unit.start()
+
+    async def _settle(self) -> None:
+        """Sensors first: an event that a new source takes is seen by the sensors that came with it."""
+        try:
+            async with asyncio.timeout(SETTLE):
+                while not all(unit.settled for unit in self.units.values()):
+                    await asyncio.sleep(0.005)
+        except TimeoutError:
+            log.warning("the sensors do not read yet; the event sources start all the same")
 
     def _plan(self, model: Sensor, before: SensorPlan | None) -> SensorPlan | None:
-        """The compiled sensor; the version before if this one does not compile."""
+        """The compiled sensor; the version before if it is the same, or if this one does not compile."""
+        if before is not None and before.source == source_of(model):
+            return before
         plan = compile_sensor(model)
         if before is not None and plan.revision == before.revision:
             return before
@@ -153,7 +191,8 @@ class Service:
                 await self._stop(key)
         for key, (raw, model) in wanted.items():
             running_now = self.sources.get(key)
-            if running_now is not None and (running_now.raw, running_now.bus) == (raw, bus_of(model)):
+            if running_now is not None and running_now.goes_on(raw, bus_of(model)):
+                self.sources[key] = running_now._replace(file=model.origin.file)
                 continue
             runner = self._prepare(key, raw, model)
             if runner is None:
@@ -181,19 +220,13 @@ class Service:
             return None
 
     async def _stop(self, key: SourceKey) -> None:
-        running = self.sources.pop(key)
-        running.task.cancel()
-        await asyncio.wait([running.task])
+        await stopped([self.sources.pop(key)])
 
     # end
 
     async def stop_sources(self) -> None:
         """No more intake; every source gives back what it holds outside."""
-        running = list(self.sources.values())
-        for one in running:
-            one.task.cancel()
-        if running:
-            await asyncio.wait([one.task for one in running])
+        await stopped(list(self.sources.values()))
 
     async def drain(self, deadline: float) -> None:
         await asyncio.gather(*(unit.drain(deadline) for unit in self.units.values()))
@@ -231,7 +264,8 @@ class Service:
             "sources": [
                 {
                     "name": running.runner.label, "kind": key.kind, "state": running.runner.state,
-                    "reason": running.runner.reason, "address": running.runner.address, "sent": running.runner.counts.sent,
+                    "reason": running.runner.reason, "address": running.runner.address,
+                    "sent": running.runner.counts.sent,
                 }
                 for key, running in self.sources.items()
             ],

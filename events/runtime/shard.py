@@ -10,60 +10,62 @@ import asyncio
 import logging
 import random
 import time
-from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from events.aio import Group, backoff
-from events.bus._base import Batch, Bus, Gap, Lease, Mark, Reader, ShardState
-from events.errors import Fenced, Permanent, Retryable
+from events.bus._base import Batch, Bus, DecisionQuery, Gap, Lease, Mark, Reader
+from events.errors import Fenced, Retryable
 from events.event import (
     DEAD_LETTERED,
     EXPIRED,
     FAILED,
-    FILTERED,
+    FIRED,
     PARAMETER_ERROR,
     RESET,
-    WAITING,
+    RETRYING,
     Decision,
     Delivery,
-    Event,
     EventKey,
-    Firing,
     Position,
-    firing_id,
 )
-from events.runtime.lanes import Job, Lane
+from events.runtime.jobs import Job
+from events.runtime.lanes import REMOVED, Lane
+from events.runtime.matching import Matcher
 from events.runtime.memory import Held, Memory
+from events.runtime.parking import Parking
 from events.runtime.progress import Progress
 from events.runtime.recorder import Recorder
-from events.runtime.records import (
-    Body,
-    ConditionRecord,
-    Parked,
-    body_key,
-    condition_key,
-    decode,
-    encode,
-    parked_key,
-)
-from events.runtime.roster import Entry, Roster
-from events.sensors.moments import moment
+from events.runtime.records import condition_key, storable
+from events.runtime.resets import Resets
+from events.runtime.roster import Change, Roster
+from events.runtime.takeover import Former, take_over
 
 if TYPE_CHECKING:
     from events.event import Outcome, Request
     from events.observability.metrics import Metrics
     from events.runtime.executor import Executor
-    from events.runtime.lanes import Verdict as Attempt
+    from events.runtime.jobs import Verdict
     from events.runtime.plans import SensorPlan, TriggerPlan
-    from events.runtime.scripts import Judge, Judged
-    from events.sensors.dependencies import Verdict
+    from events.runtime.scripts import Judge
 
 log = logging.getLogger(__name__)
 
 GIVEN_UP = frozenset({DEAD_LETTERED, FAILED, PARAMETER_ERROR})
+SENT = frozenset({FIRED, RETRYING, FAILED, DEAD_LETTERED})
+"""Results that used up a slot of the rate limit."""
 
 SWEEP = 1.0
 """Seconds between looks for firings that take too long."""
+
+WATCH = 5.0
+"""Seconds between looks whether the reader gets on."""
+
+STUCK = 60.0
+"""Seconds without progress, while there is something to read, after which the shard starts anew."""
+
+SLICE = 0.005
+"""Seconds that events are handled for without letting others run."""
 
 DRAIN = 25.0
 """Seconds that firings in hand get when the shard is stopped: below Kubernetes' 30."""
@@ -71,6 +73,9 @@ DRAIN = 25.0
 
 class ShardRunner:
     """One shard of one bus instance. `run` holds the lease until it is cancelled or loses it."""
+
+    recorder: Recorder
+    progress: Progress
 
     def __init__(
         self,
@@ -95,53 +100,75 @@ class ShardRunner:
         self._wanted: Sequence[SensorPlan] | None = None
         self._edited = asyncio.Event()
         self._reader: Reader | None = None
-        self._done: set[str] = set()
-        self._parked: set[str] = set()
+        self._matcher = Matcher(self, set())
+        self._resets = Resets(self)
+        self._reset_task: asyncio.Task[None] | None = None
+        self._seen_before: Mark | None = None
+        self._parking = Parking(self, {}, None)
         self._stopping = False
         self._drained = asyncio.Event()
-        self._failure: BaseException | None = None
+        self._failed: asyncio.Future[None] | None = None
 
     # life
+
+    @property
+    def settled(self) -> bool:
+        """Whether the newest sensors are the ones at work."""
+        return self.following and self._wanted is None
 
     def replace(self, sensors: Sequence[SensorPlan]) -> None:
         """These are the sensors now. Takes effect between two batches."""
         self._wanted = sensors
-        self._edited.set()
         self._interrupt()
 
     def _interrupt(self) -> None:
+        """Have `_read_on` begin anew."""
+        self._edited.set()
         if self._reader is not None:
             self._tasks.start("shard/interrupt", self._reader.aclose())
 
     async def run(self) -> None:
         """Own the shard until cancelled. Raises Fenced when the lease was lost, Damaged, Permanent."""
         lease = await self.bus.lease(f"shard/{self.shard}")
+        self._failed = asyncio.get_running_loop().create_future()
         try:
-            await self._take_over(lease)
-            await self._follow()
-            await self._drained.wait()
+            following = self._tasks.start(f"shard/{self.shard}", self._own(lease))
+            await asyncio.wait([following, self._failed], return_when=asyncio.FIRST_COMPLETED)
+            if self._failed.done():
+                self._failed.result()
         finally:
             self.following = False
             await self._close(lease)
+
+    async def _own(self, lease: Lease) -> None:
+        self._tasks.start(f"shard/{self.shard}/lease", self._watch_lease(lease))
+        await self._take_over(lease)
+        await self._follow()
+        await self._drained.wait()
+
+    async def _watch_lease(self, lease: Lease) -> None:
+        await lease.lost.wait()
+        raise Fenced(f"{self.bus.name}: the lease of shard {self.shard} was lost")
 
     async def _close(self, lease: Lease) -> None:
         for lane in self.lanes.values():
             lane.stop()
         await self._tasks.aclose()
-        if self._reader is not None:
-            await self._reader.aclose()
+        if self._failed is not None and not self._failed.cancel():
+            self._failed.exception()
         await lease.release()
 
     async def drain(self, deadline: float = DRAIN) -> None:
-        """Stop reading, let what is in hand end, record it; then `run` ends."""
+        """Stop reading, let what runs end, record it; then `run` ends. What did not run is read again."""
         self._stopping = True
-        self._edited.set()
         self._interrupt()
+        for lane in self.lanes.values():
+            lane.stop()
         try:
             async with asyncio.timeout(deadline):
-                while any(lane.busy or lane.running for lane in self.lanes.values()):
+                while any(lane.running for lane in self.lanes.values()):
                     await asyncio.sleep(0.02)
-                if self.following and self._failure is None:
+                if self.following:
                     await self.recorder.flush()
         except TimeoutError:
             log.warning("%s shard %d: stopped with firings in hand", self.bus.name, self.shard)
@@ -149,116 +176,78 @@ class ShardRunner:
 
     def _task_failed(self, name: str, error: BaseException) -> None:
         """A task of ours ended with an error: the shard cannot go on."""
-        if self._failure is None:
-            self._failure = error
         log.error("%s shard %d: %s failed: %s", self.bus.name, self.shard, name, error)
-        self._edited.set()
-        self._interrupt()
+        if self._failed is not None and not self._failed.done():
+            self._failed.set_exception(error)
 
     # taking over
 
     async def _take_over(self, lease: Lease) -> None:
-        state = await self.bus.load(self.shard)
-        head = await self.bus.head()
-        start = self._start(state, head)
-        self.progress = Progress(start)
+        former = await take_over(self.bus, self.shard, self.roster)
+        self.progress = Progress(former.start)
         self.recorder = Recorder(self.bus, self.shard, lease, self.progress)
-        self._done = set(state.done)
+        self.memories = former.memories
+        self._matcher = Matcher(self, former.done | set(former.parked))
+        self._seen_before = former.head
+        self._parking = Parking(self, former.parked, former.head)
+        self._tell_losses(former)
         self._tasks.start(f"shard/{self.shard}/recorder", self.recorder.run())
         self._tasks.start(f"shard/{self.shard}/sweeper", self._sweep())
-        await self._adopt_sensors(state)
-        await self._adopt_memories(state, start)
-        self._adopt_parked(state)
-        self.lease = lease
+        self._tasks.start(f"shard/{self.shard}/watch", self._watch_progress())
 
-    def _start(self, state: ShardState, head: Mark) -> Mark:
-        """Where reading begins: at the mark; at the head for a new shard; at the beginning of a new log."""
-        if state.mark is None:
-            return head
-        if state.mark.incarnation == head.incarnation:
-            return Mark(head.incarnation, {**dict.fromkeys(head.offsets, 0), **state.mark.offsets})
-        log.warning("%s: the log was made anew; reading it from its beginning", self.bus.name)
-        return Mark(head.incarnation, dict.fromkeys(head.offsets, 0))
-
-    async def _adopt_sensors(self, state: ShardState) -> None:
-        specs: dict[str, bytes] = {}
-        for digest in self.roster.adopt(state.records):
-            spec = await self.bus.blob(self.shard, f"revision/{digest}")
-            if spec is not None:
-                specs[digest] = spec
-        self.roster.remember(specs)
-
-    async def _adopt_memories(self, state: ShardState, start: Mark) -> None:
-        for key, data in state.records.items():
-            if not key.startswith("condition/"):
-                continue
-            _, sensor, trigger = key.split("/", 2)
-            record = decode(data, ConditionRecord, key)
-            events: dict[str, Event] = {}
-            for name, ref in record.held.items():
-                blob = await self.bus.blob(self.shard, ref.blob)
-                if blob is not None:
-                    events[name] = decode(blob, Event, ref.blob)
-            memory = self.memories[sensor, trigger] = Memory(sensor, trigger)
-            memory.restore(record, events)
-            if state.mark is not None and state.mark.incarnation != start.incarnation:
-                memory.applied = {}
-
-    def _adopt_parked(self, state: ShardState) -> None:
-        self._left = {
-            key.removeprefix("parked/"): decode(data, Parked, key)
-            for key, data in state.records.items()
-            if key.startswith("parked/")
-        }
-        self._parked = set(self._left)
-
-    def _resume_parked(self) -> None:
-        """Put the parked firings of a former life into their lanes; those of removed triggers are dead."""
-        left, self._left = self._left, {}
-        for firing, record in left.items():
-            if record.due_ns is None:
-                continue
-            plan = self.roster.trigger(record.sensor, record.trigger, record.role)
-            if plan is not None:
-                self.lane(plan).submit(Job.from_record(firing, record, plan))
-                continue
-            record.due_ns, record.error = None, record.error or "the trigger was removed"
-            self.recorder.note(
-                records={parked_key(firing): encode(record)},
-                decision=self._decision(
-                    record.sensor, record.trigger, DEAD_LETTERED, list(record.events.values()),
-                    record.position, record.error, firing=firing, revision=record.revision,
-                ),
+    def _tell_losses(self, former: Former) -> None:
+        """What the new owner could not take over, or reads in another log, is recorded as `reset`."""
+        for lost in former.lost:
+            self._note_reset(
+                lost.sensor, lost.trigger, lost.held.key, lost.held.position,
+                "the held event is not there any more", lost.dependency,
             )  # fmt: skip
+        if not former.renewed:
+            return
+        log.warning("%s: the log was made anew; reading it from its beginning", self.bus.name)
+        for memory in self.memories.values():
+            self.recorder.note(records={condition_key(memory.sensor, memory.trigger): memory.record()})
+        for sensor in self.roster.known or [""]:
+            reason = "the log was made anew and is read from its beginning"
+            self.recorder.note(decision=self.decision(sensor, "", RESET, [], Position(0, 0), reason))
+
+    async def _remember_pace(self) -> None:
+        """A rate limit goes on where the former owner stood: its last firings are in the decisions."""
+        for plan in self.roster.limited():
+            if (plan.sensor, plan.name, plan.role) in self.lanes:
+                continue
+            since = self.now_ns() - plan.burst * plan.interval_ns
+            query = DecisionQuery(
+                sensor=plan.sensor, trigger=plan.name, results=SENT, since_ns=since, limit=plan.burst
+            )
+            sent = await self.bus.find_decisions(query)
+            lane = self.lane(plan)
+            for decision in reversed(sent):
+                lane.pace.take(decision.time_ns, waited=False)
 
     # following the log
 
     async def _follow(self) -> None:
         attempt = 0
         while not self._stopping:
-            if self._failure is not None:
-                raise self._failure
+            reached = self.progress.reached
             try:
                 await self._read_on()
                 attempt = 0
-            except Fenced:
-                raise
             except Retryable as exc:
-                attempt += 1
+                attempt = 1 if self.progress.reached != reached else attempt + 1
                 self.following, self.trouble = False, str(exc)
                 if attempt == 1:
                     log.warning("%s shard %d: cannot read, trying again: %s", self.bus.name, self.shard, exc)
                 await asyncio.sleep(backoff(attempt, self.chance(), exc.after))
-        if self._failure is not None:
-            raise self._failure
 
     async def _read_on(self) -> None:
         """Open a reader for the sensors as they are now and follow it until something is edited."""
         self._edited.clear()
-        if self._wanted is not None:
-            wanted, self._wanted = self._wanted, None
+        if (wanted := self._wanted) is not None:
             await self._apply(wanted)
-            self._resume_parked()
+            if self._wanted is wanted:
+                self._wanted = None
         reader = await self.bus.read(self.roster.topics, self.progress.reached)
         self._reader = reader
         try:
@@ -273,140 +262,67 @@ class ShardRunner:
             await reader.aclose()
 
     async def _apply(self, sensors: Sequence[SensorPlan]) -> None:
-        """Change over to these sensors at the place that was reached."""
+        """Change over to these sensors at the place that was reached. Raises BusUnavailable: not done."""
         head = await self.bus.head()
         change = self.roster.change(sensors, self.progress.reached, head)
+        self._forget(change)
+        self._change_lanes()
+        self.recorder.note(records=change.records, blobs=change.blobs, drop_blobs=change.drops)
+        await self._remember_pace()
+        self._parking.resume()
+        await self.recorder.flush()
+        if self._reset_task is not None:
+            self._reset_task.cancel()
+        self._reset_task = self._tasks.start(f"shard/{self.shard}/resets", self._resets.run())
+
+    def _forget(self, change: Change) -> None:
+        """Held events whose dependency or condition is another now, or is gone."""
         for sensor, trigger, names in change.forgotten:
             memory = self.memories.get((sensor, trigger))
             if memory is not None:
                 self._reset(memory, *memory.forget(names), "the condition was edited")
+        for key, memory in list(self.memories.items()):
+            if not self.roster.holds(*key):
+                self._reset(memory, *memory.forget(), REMOVED)
+                del self.memories[key]
+                self.recorder.note(records={condition_key(*key): None})
+
+    def _change_lanes(self) -> None:
         for key, lane in list(self.lanes.items()):
             plan = self.roster.trigger(*key)
             if plan is None:
                 lane.retire()
-                del self.lanes[key]
-            elif plan is not lane.plan:
+            elif plan is not lane.plan or lane.retired:
                 lane.update(plan)
-        self._catch_up_resets()
-        self.recorder.note(records=change.records, blobs=change.blobs)
-        await self.recorder.flush()
-        self._tasks.start(f"shard/{self.shard}/resets", self._resets())
 
     async def _handle(self, batch: Batch) -> None:
+        """Everything of a batch, in portions that leave others some room."""
         for gap in batch.gaps:
             self._expired(gap)
-        judged = await self._judge.prepare(self.roster, batch.deliveries)
-        for delivery in batch.deliveries:
-            self._deliver(delivery, judged)
+        clock = asyncio.get_running_loop().time
+        for deliveries in self._judge.portions(self.roster, batch.deliveries):
+            judged = await self._judge.prepare(self.roster, deliveries)
+            pause = clock() + SLICE
+            for found in deliveries:
+                self._parking.release(found.position)
+                self._matcher.deliver(found, judged)
+                if clock() > pause:
+                    await asyncio.sleep(0)
+                    await self.recorder.room()
+                    pause = clock() + SLICE
         self.progress.reach(batch.reached)
+        self._looked()
         await self.recorder.room()
 
-    def _deliver(self, found: Delivery, judged: Judged) -> None:
-        """Show one event to the sensors that may want it."""
-        guard = self.progress.open(found.position)
-        try:
-            for plan, entries in self.roster.candidates(found.event, found.position):
-                self._show(plan, entries, found, judged)
-        finally:
-            guard.count -= 1
-
-    def _show(self, plan: SensorPlan, entries: Iterable[Entry], found: Delivery, judged: Judged) -> None:
-        passed: dict[str, Event] = {}
-        for entry in entries:
-            dependency = entry.dependency
-            verdict = judged.get((found.position, entry.number)) if dependency.scripted else None
-            if verdict is None:
-                verdict = dependency.judge(found.event)
-            if verdict.event is not None:
-                passed[dependency.name] = verdict.event
-            else:
-                self._refused(plan, dependency.name, verdict, found)
-        if passed:
-            for trigger in plan.triggers:
-                self._offer(plan, trigger, passed, found)
-
-    def _refused(self, plan: SensorPlan, dependency: str, verdict: Verdict, found: Delivery) -> None:
-        for trigger in plan.triggers:
-            if dependency in trigger.condition.names:
-                self.metrics.trigger(self.namespace, plan.name, trigger.name).result(verdict.result)
-                if verdict.result != FILTERED:
-                    self.recorder.note(
-                        decision=self._decision(
-                            plan.name, trigger.name, verdict.result, [found.event.key], found.position,
-                            verdict.reason, dependency=dependency, revision=plan.revision,
-                        )
-                    )  # fmt: skip
-
-    def _offer(
-        self, plan: SensorPlan, trigger: TriggerPlan, passed: Mapping[str, Event], found: Delivery
-    ) -> None:
-        names = [name for name in trigger.condition.names if name in passed]
-        if not names:
-            return
-        if trigger.condition.holds:
-            self._remember(plan, trigger, [(name, passed[name]) for name in names], found)
-            return
-        for name in names:
-            event = passed[name]
-            self._fire(trigger, {name: event}, found.stored_ns, found)
-
-    def _fire(self, trigger: TriggerPlan, events: dict[str, Event], now_ns: int, found: Delivery) -> None:
-        firing = self._firing(trigger, events, now_ns)
-        if firing.id in self._done or firing.id in self._parked:
-            return
-        self.lane(trigger).submit(Job(trigger, firing, found.position, self.progress.open(found.position)))
-
-    def _firing(self, trigger: TriggerPlan, events: dict[str, Event], now_ns: int) -> Firing:
-        keys = {name: event.key for name, event in events.items()}
-        name = firing_id(self.namespace, trigger.sensor, trigger.name, trigger.role, keys)
-        return Firing(name, self.namespace, trigger.sensor, trigger.name, events, now_ns)
+    def _looked(self) -> None:
+        """Some more of the log was looked at."""
+        self._parking.looked()
+        self._resets.settle()
+        if self._seen_before is not None and self.progress.passed(self._seen_before):
+            self._seen_before = None
+            self._matcher.settled = set()
 
     # conditions with memory
-
-    def _remember(
-        self, plan: SensorPlan, trigger: TriggerPlan, passed: list[tuple[str, Event]], found: Delivery
-    ) -> None:
-        """Hold the event, or fire: what changed is stored before the firing runs."""
-        memory = self.memory(trigger)
-        if memory.applied_already(found.position):
-            return
-        pending = memory.offer(trigger.condition, passed, found)
-        jobs = [
-            job for chosen in pending.chosen if (job := self._completed(trigger, chosen, found)) is not None
-        ]
-        records: dict[str, bytes | None] = {
-            condition_key(trigger.sensor, trigger.name): memory.record(),
-            **{parked_key(job.id): encode(job.record(job.due_ns)) for job in jobs},
-        }
-        blobs = {**pending.blobs, **{body_key(job.id): job.body() for job in jobs}}
-        waits = None
-        if not pending.chosen:
-            missing = [name for name in trigger.condition.names if name not in memory.held]
-            waits = self._decision(
-                plan.name, trigger.name, WAITING, [found.event.key], found.position,
-                f"waits for {', '.join(missing)}", dependency=passed[-1][0], revision=plan.revision,
-            )  # fmt: skip
-            self.metrics.trigger(self.namespace, plan.name, trigger.name).result(WAITING)
-        self.recorder.note(
-            decision=waits, records=records, blobs=blobs, drop_blobs=pending.drops,
-            closes=self.progress.open(found.position),
-            then=(lambda: self._submit_all(jobs)) if jobs else None,
-        )  # fmt: skip
-
-    def _completed(self, trigger: TriggerPlan, chosen: Mapping[str, Held], found: Delivery) -> Job | None:
-        events = {name: held.event for name, held in chosen.items()}
-        firing = self._firing(trigger, events, max(held.stored_ns for held in chosen.values()))
-        if firing.id in self._done or firing.id in self._parked:
-            return None
-        job = Job(trigger, firing, found.position, None)
-        job.parked = True
-        job.first_ns = self.now_ns()
-        return job
-
-    def _submit_all(self, jobs: Sequence[Job]) -> None:
-        for job in jobs:
-            plan = self.roster.trigger(job.plan.sensor, job.plan.name, job.role) or job.plan
-            self.lane(plan).submit(job)
 
     def memory(self, trigger: TriggerPlan) -> Memory:
         key = (trigger.sensor, trigger.name)
@@ -415,53 +331,42 @@ class ShardRunner:
             found = self.memories[key] = Memory(*key)
         return found
 
+    def before_offer(self, trigger: TriggerPlan, found: Delivery) -> None:
+        if trigger.resets:
+            self._resets.before(trigger, found.stored_ns)
+
+    def forget_before(self, trigger: TriggerPlan, moment_ns: int) -> None:
+        memory = self.memories.get((trigger.sensor, trigger.name))
+        if memory is not None and memory.held:
+            self._reset(memory, *memory.forget_before(moment_ns), "conditionsReset")
+
+    def passed(self, mark: Mark) -> bool:
+        return self.progress.passed(mark)
+
+    async def head(self) -> Mark:
+        return await self.bus.head()
+
+    def resetting(self) -> list[TriggerPlan]:
+        return self.roster.resetting()
+
     def _reset(self, memory: Memory, gone: Mapping[str, Held], blobs: list[str], reason: str) -> None:
         """Held events were dropped: say so, and store what is left."""
         if not gone:
             return
         for name, held in gone.items():
-            self.recorder.note(
-                decision=self._decision(
-                    memory.sensor, memory.trigger, RESET, [held.event.key], held.position, reason,
-                    dependency=name,
-                )
-            )  # fmt: skip
+            self._note_reset(memory.sensor, memory.trigger, held.event.key, held.position, reason, name)
         self.recorder.note(
             records={condition_key(memory.sensor, memory.trigger): memory.record()}, drop_blobs=blobs
         )
 
-    def _catch_up_resets(self) -> None:
-        """A reset that was missed while down still happens."""
-        now = moment(self.now_ns())
-        for trigger in self.roster.resetting():
-            ticks = [tick for schedule in trigger.resets if (tick := schedule.previous(now)) is not None]
-            if ticks and (memory := self.memories.get((trigger.sensor, trigger.name))) is not None:
-                last_ns = int(max(ticks).timestamp() * 1e9)
-                self._reset(memory, *memory.forget_before(last_ns), "conditionsReset, missed while down")
+    def _note_reset(
+        self, sensor: str, trigger: str, key: EventKey, position: Position, reason: str, dependency: str
+    ) -> None:
+        self.metrics.trigger(self.namespace, sensor, trigger).result(RESET)
+        decision = self.decision(sensor, trigger, RESET, [key], position, reason, dependency=dependency)
+        self.recorder.note(decision=decision)
 
-    async def _resets(self) -> None:
-        """Wait for the next conditionsReset of all triggers, again and again; a newer edit replaces us."""
-        generation = self.roster.generation
-        while generation == self.roster.generation:
-            now = moment(self.now_ns())
-            ticks = [
-                (tick, trigger)
-                for trigger in self.roster.resetting()
-                for schedule in trigger.resets
-                if (tick := schedule.next(now)) is not None
-            ]
-            if not ticks:
-                return
-            first = min(tick for tick, _ in ticks)
-            await asyncio.sleep(max(0.0, (first - moment(self.now_ns())).total_seconds()))
-            if generation != self.roster.generation:
-                return
-            for trigger in {plan.label: plan for tick, plan in ticks if tick == first}.values():
-                memory = self.memories.get((trigger.sensor, trigger.name))
-                if memory is not None:
-                    self._reset(memory, *memory.forget(), "conditionsReset")
-
-    # what lanes need (Desk)
+    # what lanes need
 
     def start(self, name: str, work: Coroutine[Any, Any, None]) -> object:
         return self._tasks.start(name, work)
@@ -473,26 +378,28 @@ class ShardRunner:
         return await self.executor.judge(self.namespace, plan, outcome)
 
     async def load(self, job: Job) -> None:
-        """Read back what was parked: the chosen events, and the request if it was rendered."""
-        data = await self.bus.blob(self.shard, body_key(job.id))
-        if data is None:
-            raise Retryable(f"the body of firing {job.id} is not there")
-        body = decode(data, Body, body_key(job.id))
-        job.firing = Firing(
-            job.id, self.namespace, job.plan.sensor, job.plan.name, body.events, body.now_ns,
-            job.role, job.replay,
-        )  # fmt: skip
-        if body.request is not None:
-            job.request = self.executor.read_request(body.kind, body.request)
+        """Read back what was parked. Raises Damaged."""
+        await self._parking.load(job)
+
+    def submit(self, job: Job) -> None:
+        """To the lane of its trigger; a parked one whose trigger is gone becomes a dead letter there."""
+        plan = self.roster.trigger(job.plan.sensor, job.plan.name, job.role)
+        lane = self.lane(plan or job.plan)
+        if plan is None and job.parked:
+            lane.bury(job)
+        else:
+            lane.submit(job)
 
     def lane(self, plan: TriggerPlan) -> Lane:
         key = (plan.sensor, plan.name, plan.role)
         found = self.lanes.get(key)
         if found is None:
             found = self.lanes[key] = Lane(plan, self)
+            if self._stopping:
+                found.stop()
         return found
 
-    def count(self, job: Job, attempt: Attempt, seconds: float) -> None:
+    def count(self, job: Job, attempt: Verdict, seconds: float) -> None:
         counts = self.metrics.trigger(self.namespace, job.plan.sensor, job.plan.name)
         counts.action.observe(seconds)
         if attempt.fault is None:
@@ -508,41 +415,42 @@ class ShardRunner:
         if name in GIVEN_UP:
             counts.retries_failed += 1
 
-    # dead letters
-
     async def retry(self, firing: str, *, render: bool = False) -> bool:
         """Send a dead letter again, under its id; False if this shard has none of that id.
 
-        Raises Permanent when its trigger is gone. With `render` the request is made anew from the events.
+        Raises Permanent when its trigger is gone, Retryable while the shard is not at work. With `render` the
+        request is made anew from the events; raises EvaluationError, Damaged.
         """
-        data = (await self.bus.load(self.shard)).records.get(parked_key(firing))
-        if data is None:
-            return False
-        record = decode(data, Parked, parked_key(firing))
-        if record.due_ns is not None:
-            return False
-        plan = self.roster.trigger(record.sensor, record.trigger, record.role)
-        if plan is None:
-            raise Permanent(f"sensor {record.sensor} has no trigger {record.trigger} any more")
-        job = Job.from_record(firing, record, plan)
-        job.attempt, job.due_ns = 0, self.now_ns()
-        if render:
-            await self.load(job)
-            job.request = None
-        self.recorder.note(
-            records={parked_key(firing): encode(job.record(job.due_ns))},
-            then=lambda: self.lane(plan).submit(job),
-        )
-        return True
+        if not self.following:
+            raise Retryable(f"{self.bus.name} shard {self.shard}: {self.trouble or 'not at work'}")
+        return await self._parking.retry(firing, render=render)
 
-    # small things
+    # watching
 
     async def _sweep(self) -> None:
         clock = asyncio.get_running_loop().time
         while True:
             await asyncio.sleep(SWEEP)
-            for lane in list(self.lanes.values()):
+            for key, lane in list(self.lanes.items()):
                 lane.sweep(clock())
+                if lane.retired and not lane.running:
+                    del self.lanes[key]
+
+    async def _watch_progress(self) -> None:
+        """Raises Retryable when the reader hands out nothing although there is something."""
+        clock = asyncio.get_running_loop().time
+        reached, since = self.progress.reached, clock()
+        while True:
+            await asyncio.sleep(WATCH)
+            try:
+                head = await self.bus.head()
+            except Retryable:
+                since = clock()
+                continue
+            if self.progress.passed(head) or self.progress.reached != reached or not self.following:
+                reached, since = self.progress.reached, clock()
+            elif clock() - since > STUCK:
+                raise Retryable(f"no progress for {clock() - since:.0f} s although there are events to read")
 
     def _expired(self, gap: Gap) -> None:
         log.warning(
@@ -550,10 +458,10 @@ class ShardRunner:
         )
         reason = f"offsets {gap.first} to {gap.last} were discarded before they were read"
         self.recorder.note(
-            decision=self._decision("", "", EXPIRED, [], Position(gap.partition, gap.last), reason)
+            decision=self.decision("", "", EXPIRED, [], Position(gap.partition, gap.last), reason)
         )
 
-    def _decision(
+    def decision(
         self,
         sensor: str,
         trigger: str,
@@ -568,5 +476,6 @@ class ShardRunner:
     ) -> Decision:
         return Decision(
             sensor=sensor, trigger=trigger, result=result, events=events, position=position,
-            time_ns=self.now_ns(), firing=firing, reason=reason, dependency=dependency, revision=revision,
+            time_ns=self.now_ns(), firing=firing, reason=storable(reason), dependency=dependency,
+            revision=revision,
         )  # fmt: skip

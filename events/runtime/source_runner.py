@@ -13,9 +13,10 @@ import orjson
 
 from events.aio import supervise
 from events.bus._base import Bus, Cursor
-from events.errors import EvaluationError, EventsError, ExpressionError, ManifestError, Permanent, Retryable
+from events.errors import EvaluationError, EventsError, ExpressionError, ManifestError, Retryable
 from events.event import JSON, Event
 from events.registry import adapter_class, config_class, event_type
+from events.runtime.records import storable
 from events.sources._base import Payload, Source, SourceContext
 
 if TYPE_CHECKING:
@@ -143,21 +144,20 @@ class SourceRunner:
 
     def _wrap(self, payload: Payload, now_ns: int) -> Event:
         return Event(
-            payload.id or new_id(now_ns), self.source, self.event, self._type, payload.time_ns or now_ns,
-            payload.data, JSON, self.namespace,
+            storable(payload.id) if payload.id else new_id(now_ns), self.source, self.event, self._type,
+            payload.time_ns or now_ns, payload.data, JSON, self.namespace,
         )  # fmt: skip
 
     def _passes(self, payload: Payload) -> bool:
-        """Dropped events are counted; an expression that fails drops the event too, as upstream."""
+        """Dropped events are counted; what cannot be evaluated (not JSON, an error) drops the event too,
+        as upstream."""
         assert self.filter is not None
         try:
             passed = self.filter.passes(orjson.loads(payload.data))
-        except EvaluationError as exc:
+        except (EvaluationError, ValueError) as exc:
             passed = False
             self.counts.failed += 1
             log.debug("event source %s: filter: %s", self.label, exc)
-        except ValueError as exc:
-            raise Permanent(f"the payload is not JSON: {exc}") from exc
         if not passed:
             self.counts.filtered += 1
         return passed

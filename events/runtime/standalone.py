@@ -44,6 +44,9 @@ from events.web.pages import Server, pages
 
 log = logging.getLogger(__name__)
 
+COLLECT = (50_000, 20, 100)
+"""Thresholds of the cycle collector: almost nothing on the event path is part of a cycle."""
+
 LOOK = 1.0
 """Seconds between looks for changed files."""
 
@@ -140,6 +143,7 @@ class Standalone:
             self.started.set()
             gc.collect()
             gc.freeze()
+            gc.set_threshold(*COLLECT)
             await self._stop.wait()
             await self._drain()
 
@@ -269,6 +273,7 @@ class Standalone:
     def status(self) -> dict[str, Any]:
         return {
             **self.report(),
+            "running": True,
             "data": str(self.folder.path),
             "pages": f"http://{self.options.host}:{self.pages_port}",
             "listeners": self.listeners.ports,

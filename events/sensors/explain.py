@@ -9,7 +9,9 @@ from events.event import Event
 from events.sensors.dependencies import Dependency
 from events.sensors.filters import Check, Kind
 
-PASS, REJECT, ERROR = "pass", "reject", "error"
+PASS, REJECT, ERROR, SKIPPED = "pass", "reject", "error", "skipped"
+
+NOT_HERE = "scripts run in helper processes only; what they decided is recorded"
 
 
 class Step(msgspec.Struct):
@@ -23,15 +25,17 @@ class Step(msgspec.Struct):
     error: str = ""
 
 
-def trace(dependency: Dependency, event: Event) -> list[Step]:
-    """All steps in the order in which they are taken; the transform's error ends it."""
+def trace(dependency: Dependency, event: Event, *, scripts: bool = True) -> list[Step]:
+    """All steps in the order in which they are taken; the transform's error ends it.
+
+    Lua and jq run only with `scripts`: nothing here could stop them, so a running instance leaves them out.
+    """
     steps: list[Step] = []
     if dependency.transform is not None:
-        text = (
-            dependency.spec.transform.jq or dependency.spec.transform.script
-            if dependency.spec.transform
-            else ""
-        )
+        spec = dependency.spec.transform
+        text = (spec.jq or spec.script or "") if spec else ""
+        if not scripts:
+            return [Step("transform", SKIPPED, text, error=NOT_HERE)]
         try:
             event = dependency.transform(event)
         except EvaluationError as exc:
@@ -39,11 +43,13 @@ def trace(dependency: Dependency, event: Event) -> list[Step]:
         steps.append(Step("transform", PASS, text, found=(event.data or b"").decode(errors="replace")))
     if dependency.filters is not None:
         for kind in dependency.filters.kinds:
-            steps.extend(trace_kind(kind, event))
+            steps.extend(trace_kind(kind, event, scripts=scripts))
     return steps
 
 
-def trace_kind(kind: Kind, event: Event) -> list[Step]:
+def trace_kind(kind: Kind, event: Event, *, scripts: bool) -> list[Step]:
+    if kind.name == "script" and not scripts:
+        return [Step("script", SKIPPED, check.expression, error=NOT_HERE) for check in kind.checks]
     return [trace_check(check, event) for check in kind.checks]
 
 

@@ -17,7 +17,7 @@ from events.lang.document import Document
 from events.lang.gjson_result import DecodedString
 from events.lang.path import Path, Result, compile_path
 from events.lang.scalars import parse_bool, parse_float
-from events.sensors.moments import event_moment
+from events.sensors.moments import clock, event_moment
 from events.sensors.problems import Problems, raising
 
 if TYPE_CHECKING:
@@ -305,7 +305,7 @@ def compile_script(source: str, field: str, problems: Problems) -> Check:
             return True
         if script is None:
             raise EvaluationError("the script does not compile", source)
-        return script.filter(checked(event).tree)
+        return script.filter(checked(event).tree, clock(event))
 
     return Check(field, test, "script", "true", lambda _: None)
 

@@ -1,8 +1,9 @@
 """Which dependencies an event has to be shown to: cost grows with the matches, not with the dependencies.
 
 (source, subject) -> per path: exact values, plain literals to be found in the text -> the real predicate.
-Only filters that can never be an error for another reason are skipped by the index: a dependency is left out
-when one filter that it needs certainly says no.
+A dependency is left out when one filter that it needs certainly says no, whatever its other filters would
+have said: also their errors are not told then. Without the value (no data, no JSON, no such path) the event
+is shown to all.
 """
 
 from __future__ import annotations
@@ -64,14 +65,15 @@ class PathIndex(Generic[Entry]):
         self.path: Path = compile_path(path)
         self.exact: dict[str, list[Entry]] = {}
         self.within: dict[str, list[Entry]] = {}
-        self.lengths: tuple[int, ...] = ()
+        self.lengths: set[int] = set()
         self.all: list[Entry] = []
 
     def add(self, needle: Needle, entry: Entry) -> None:
         table = self.exact if needle.exact else self.within
         for literal in dict.fromkeys(needle.literals):
             table.setdefault(literal, []).append(entry)
-        self.lengths = tuple(sorted({len(literal) for literal in self.within}))
+            if not needle.exact:
+                self.lengths.add(len(literal))
         self.all.append(entry)
 
     def candidates(self, event: Event) -> Iterable[Entry]:

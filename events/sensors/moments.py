@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from datetime import UTC, datetime
 
 from events.event import Event
@@ -18,6 +19,12 @@ def moment(time_ns: int) -> datetime:
 
 def event_moment(event: Event) -> datetime:
     return ZERO if event.time_ns is None else moment(event.time_ns)
+
+
+def clock(event: Event) -> float:
+    """What scripts take for now, in seconds since 1970: the event's time, so that the past can be explained;
+    the real one for an event without."""
+    return time.time() if event.time_ns is None else event.time_ns / 1e9
 
 
 def rfc3339_seconds(time_ns: int) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import NamedTuple, TypeVar
 
-from events.errors import EvaluationError, ExpressionError
+from events.errors import EvaluationError, ExpressionError, MissingExtra
 
 Made = TypeVar("Made")
 
@@ -24,7 +24,7 @@ class Problems(list[Problem]):
         """The made thing, or None after noting why it could not be made."""
         try:
             return make()
-        except ExpressionError as exc:
+        except (ExpressionError, MissingExtra) as exc:
             self.append(Problem(field, str(exc)))
             return None
 

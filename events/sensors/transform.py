@@ -14,12 +14,14 @@ from events.errors import EvaluationError
 from events.event import JSON, Event
 from events.lang import gojson
 from events.sensors.filters import document
+from events.sensors.moments import clock
 from events.sensors.problems import Problems
 
 if TYPE_CHECKING:
     from events.api.sensor import EventDependencyTransformer
 
-Change = Callable[[Any], Any]
+Change = Callable[[Any, float], Any]
+"""Data and the clock of the event (seconds since 1970) -> data."""
 
 
 def compile_transform(
@@ -38,7 +40,7 @@ def compile_transform(
             return event
         if change is None:
             raise EvaluationError("the transform does not compile", text)
-        changed = gojson.dumps(change(members(event)))
+        changed = gojson.dumps(change(members(event), clock(event)))
         return msgspec.structs.replace(event, data=changed, datacontenttype=JSON, document=None)
 
     return transform

@@ -542,7 +542,7 @@ async def shifted_rig(engine: Engine, seconds_to_next_minute: float) -> AsyncIte
     """A rig whose clock stands so many seconds before a full minute."""
     now = time.time_ns()
     minute = 60 * 10**9
-    shift = minute - now % minute - int(seconds_to_next_minute * 1e9)
+    shift = 2 * minute - now % minute - int(seconds_to_next_minute * 1e9)
     rig = Rig(engine, now_ns=lambda: time.time_ns() + shift)
     try:
         yield rig

@@ -1,0 +1,223 @@
+"""One event of one source: filter, wrap, publish, count, restart."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import Any, ClassVar
+
+import orjson
+import pytest
+
+from events.bus.memory import MemoryBus
+from events.clients.http import Sessions
+from events.clients.secrets import LocalSecrets
+from events.errors import BusUnavailable, ManifestError, Permanent, Retryable, TooLarge
+from events.event import Event
+from events.observability.metrics import SourceCounts
+from events.runtime import source_runner as module
+from events.runtime.source_runner import Lent, SourceRunner, new_id
+from events.sources._base import Emit, Payload, SourceContext
+from events.testing.virtual import now_ns, run_virtual
+from events.web.listeners import Listeners
+
+
+class FakeSource:
+    """Does what the test says."""
+
+    leader_only = False
+    script: ClassVar[list[Callable[[Emit], Awaitable[None]]]] = []
+    runs = 0
+
+    def __init__(self, cfg: Any, ctx: SourceContext) -> None:
+        self.cfg, self.ctx = cfg, ctx
+
+    async def run(self, emit: Emit) -> None:
+        type(self).runs += 1
+        self.ctx.ready()
+        if type(self).script:
+            await type(self).script.pop(0)(emit)
+            return
+        await asyncio.Event().wait()
+
+
+@pytest.fixture(autouse=True)
+def fake_source(monkeypatch: pytest.MonkeyPatch) -> type[FakeSource]:
+    class Fresh(FakeSource):
+        script: ClassVar[list[Callable[[Emit], Awaitable[None]]]] = []
+
+    monkeypatch.setattr(module, "adapter_class", lambda group, kind: Fresh)
+    return Fresh
+
+
+def runner(bus: MemoryBus, **raw: Any) -> SourceRunner:
+    lent = Lent(LocalSecrets(dict, environ={}), Listeners("127.0.0.1"), Sessions("off"))
+    return SourceRunner(
+        "default", "cal", "calendar", "tick", {"interval": "10s", **raw}, bus, SourceCounts(), lent, now_ns
+    )
+
+
+def scene(body: Callable[[MemoryBus], Awaitable[None]]) -> None:
+    async def main() -> None:
+        bus = MemoryBus()
+        await bus.open()
+        await body(bus)
+
+    run_virtual(main())
+
+
+def stored(bus: MemoryBus) -> list[Event]:
+    return [delivery.event for delivery in bus.log.kept]
+
+
+def payloads(*numbers: int) -> list[Payload]:
+    return [Payload(orjson.dumps({"n": number}), f"id{number}") for number in numbers]
+
+
+def test_an_event_is_wrapped_with_its_attributes():
+    async def body(bus: MemoryBus) -> None:
+        one = runner(bus)
+        await one.emit([Payload(b'{"n":1}', "id1", 77), Payload(b'{"n":2}')])
+        first, second = stored(bus)
+        assert (first.id, first.source, first.subject, first.type) == ("id1", "cal", "tick", "calendar")
+        assert (first.time_ns, first.data, first.namespace) == (77, b'{"n":1}', "default")
+        assert len(second.id) == 32
+        assert second.time_ns == now_ns()
+        assert one.counts.sent == 2
+
+    scene(body)
+
+
+def test_ids_are_unique_and_in_order_of_time():
+    assert new_id(1) < new_id(2) < new_id(10**18)
+    assert len({new_id(5) for _ in range(1000)}) == 1000
+
+
+def test_an_id_from_outside_that_is_not_text_is_made_storable():
+    async def body(bus: MemoryBus) -> None:
+        await runner(bus).emit([Payload(b"{}", "x\udcff")])
+        assert stored(bus)[0].id == "x?"
+
+    scene(body)
+
+
+def test_the_filter_drops_and_counts():
+    async def body(bus: MemoryBus) -> None:
+        one = runner(bus, filter={"expression": "n > 1"})
+        await one.emit(payloads(1, 2, 3))
+        assert [event.id for event in stored(bus)] == ["id2", "id3"]
+        assert (one.counts.sent, one.counts.filtered, one.counts.failed) == (2, 1, 0)
+
+    scene(body)
+
+
+@pytest.mark.parametrize("data", [b"{}", b"no json", b'{"n": "text"}', b"\xff"])
+def test_what_the_filter_cannot_evaluate_is_dropped_and_counted_as_failed(data: bytes):
+    async def body(bus: MemoryBus) -> None:
+        one = runner(bus, filter={"expression": "n > 1"})
+        await one.emit([Payload(data), *payloads(2)])
+        assert [event.id for event in stored(bus)] == ["id2"]
+        assert (one.counts.filtered, one.counts.failed) == (1, 1)
+
+    scene(body)
+
+
+def test_a_filter_that_does_not_compile_names_its_field():
+    async def body(bus: MemoryBus) -> None:
+        with pytest.raises(ManifestError) as caught:
+            runner(bus, filter={"expression": "n >"})
+        assert caught.value.field == "spec.calendar.tick.filter.expression"
+
+    scene(body)
+
+
+def test_a_cursor_is_stored_even_when_everything_was_filtered():
+    async def body(bus: MemoryBus) -> None:
+        one = runner(bus, filter={"expression": "n > 1"})
+        await one.emit(payloads(1), b"place")
+        assert not stored(bus)
+        assert await bus.cursor("cal/tick") == b"place"
+        assert await one._cursor() == b"place"
+
+    scene(body)
+
+
+def test_duplicates_are_counted():
+    async def body(bus: MemoryBus) -> None:
+        one = runner(bus)
+        await one.emit(payloads(1, 2))
+        await one.emit(payloads(2, 3))
+        assert len(stored(bus)) == 3
+        assert (one.counts.sent, one.counts.duplicate) == (4, 1)
+
+    scene(body)
+
+
+@pytest.mark.parametrize("fault", ["trouble", "large"])
+def test_what_the_bus_does_not_take_is_counted_and_raised(fault: str):
+    async def body(bus: MemoryBus) -> None:
+        one = runner(bus)
+        if fault == "large":
+            bus.max_event_bytes = 3
+        else:
+            bus.log.trouble = "disk full"
+        with pytest.raises(TooLarge if fault == "large" else BusUnavailable):
+            await one.emit(payloads(1, 2))
+        assert not stored(bus)
+        assert (one.counts.sent, one.counts.sent_failed, one.counts.failed) == (0, 2, 2)
+
+    scene(body)
+
+
+def run_for(bus: MemoryBus, fake: type[FakeSource], seconds: float) -> Awaitable[SourceRunner]:
+    async def main() -> SourceRunner:
+        one = runner(bus)
+        async with asyncio.TaskGroup() as group:
+            task = group.create_task(one.run())
+            await asyncio.sleep(seconds)
+            task.cancel()
+        return one
+
+    return main()
+
+
+def raising(error: Exception) -> Callable[[Emit], Awaitable[None]]:
+    async def act(_: Emit) -> None:
+        raise error
+
+    return act
+
+
+async def ending(_: Emit) -> None:
+    return None
+
+
+@pytest.mark.parametrize("act", [raising(Retryable("away")), raising(ValueError("bug")), ending])
+def test_a_source_that_fails_for_now_is_started_again(act: Any, fake_source: type[FakeSource]):
+    async def body(bus: MemoryBus) -> None:
+        fake_source.script = [act, act]
+        one = await run_for(bus, fake_source, 30)
+        assert fake_source.runs == 3
+        assert one.state == "ready"
+
+    scene(body)
+
+
+def test_a_source_that_is_refused_for_good_stays_down_and_says_why(fake_source: type[FakeSource]):
+    async def body(bus: MemoryBus) -> None:
+        fake_source.script = [raising(Permanent("bad credentials"))]
+        one = await run_for(bus, fake_source, 300)
+        assert fake_source.runs == 1
+        assert (one.state, one.reason) == ("down", "bad credentials")
+
+    scene(body)
+
+
+def test_a_kind_without_an_adapter_is_told(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(module, "adapter_class", lambda group, kind: None)
+
+    async def body(bus: MemoryBus) -> None:
+        with pytest.raises(ManifestError, match="not available"):
+            runner(bus)
+
+    scene(body)
