@@ -51,6 +51,8 @@ class Manifests:
     config_maps: dict[ObjectName, dict[str, str]] = field(default_factory=dict, repr=False)
     objects: list[dict[str, Any]] = field(default_factory=list, repr=False)
     """Objects of all other kinds, as they are."""
+    origins: list[Origin] = field(default_factory=list, repr=False)
+    """Where each of `objects` came from."""
     findings: list[Finding] = field(default_factory=list)
     broken: set[tuple[str, str, str]] = field(default_factory=set)
     """Kind, namespace, name of the objects that are there but cannot be used."""

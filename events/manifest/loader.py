@@ -103,6 +103,7 @@ class _Loading:
         ours = kind in KINDS and version.partition("/")[0] == GROUP
         if not (core or ours):
             self.manifests.objects.append(raw)
+            self.manifests.origins.append(report.origin)
             return
         identity = identify(raw, self.namespace)
         if isinstance(identity, Problem):

@@ -114,6 +114,7 @@ OURS = {
     ("MNSEventSource", "metadata"): "the only kind that lacks it upstream",
     ("LogTrigger", "parameters"): "the only kind that lacks it upstream",
     ("SlackTrigger", "endpoint"): "for stand-ins of the API",
+    ("AWSLambdaTrigger", "endpoint"): "for stand-ins of the API",
     ("EventSourceSpec", "s3"): "a kind of our own",
     ("GitCreds", "username"): "same struct as BasicAuth",
 }
