@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 JOBS ?= auto
 
-.PHONY: run test test-fast lint format bench crds lock clean
+.PHONY: run test test-fast lint format bench crds docs lock clean
 
 run: $(STAMP) ## the demo: GitHub push to CI Workflow, notification, calendar tick
 	$(BIN)/events demo
@@ -32,6 +32,9 @@ bench: $(STAMP) ## prints ratios measured in one run; see benchmarks/README.md
 crds: $(STAMP) ## crds/ from the models
 	$(BIN)/python -m events.manifest.crds
 
+docs: $(STAMP) ## docs/reference/ from the models and docstrings
+	$(BIN)/python -m events.manifest.reference
+
 lock: ## newest versions into constraints.txt
 	rm -rf $(VENV)
 	$(PYTHON) -m venv $(VENV)
@@ -46,4 +49,4 @@ $(STAMP): pyproject.toml constraints.txt
 	touch $(STAMP)
 
 clean:
-	rm -rf $(VENV) .events build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) .events .events-demo build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -1,4 +1,4 @@
-"""The `events` command. Each command is a module that is imported when it is used."""
+"""The `events` command. Each command is a module that imports what it needs when it runs."""
 
 from __future__ import annotations
 
@@ -7,12 +7,34 @@ import importlib
 import os
 import sys
 from collections.abc import Sequence
+from io import TextIOWrapper
 
 from events import __version__
-from events.cli._shared import EXIT_CODES, FAILED, USAGE, Exit, complain
+from events.cli._shared import EXIT_CODES, FAILED, INTERRUPTED, UNREACHABLE, USAGE, Exit
+from events.cli._show import complain
+from events.errors import EventsError, ManifestError, Retryable
 
-COMMANDS = ("run", "demo", "lint", "get", "send", "explain", "dlq", "completion", "version")
+COMMANDS = (
+    "run",
+    "demo",
+    "lint",
+    "test",
+    "simulate",
+    "render",
+    "eval",
+    "schema",
+    "get",
+    "send",
+    "explain",
+    "dlq",
+    "completion",
+    "version",
+)
 """One module each, in the order in which help lists them."""
+
+EXAMPLE = """Example:
+  events demo
+  events run examples/quickstart"""
 
 
 def build() -> argparse.ArgumentParser:
@@ -20,7 +42,7 @@ def build() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="events",
         description="Event-driven triggers: event sources, sensors and triggers on a durable bus.",
-        epilog=f"Start with `events demo`, or `events run PATH...`.\n\n{EXIT_CODES}",
+        epilog=f"{EXAMPLE}\n\n{EXIT_CODES}",
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("--version", action="version", version=f"events {__version__}")
@@ -32,22 +54,43 @@ def build() -> argparse.ArgumentParser:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command; returns its exit code. No traceback for a user's mistake."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")  # whatever the terminal's encoding is
     parser = build()
     args = parser.parse_args(argv)
     if args.command is None:
         parser.print_help()
         return USAGE
+    return execute(args)
+
+
+def execute(args: argparse.Namespace) -> int:
+    """The command itself; its errors become a text and an exit code."""
     try:
         code: int = args.run(args)
+        sys.stdout.flush()
     except Exit as exc:
         complain(f"events {args.command}: {exc}")
         code = exc.code
-    except BrokenPipeError:  # the reader of our output has gone
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except EventsError as exc:
+        complain(f"events {args.command}: {exc}")
+        code = code_of(exc)
+    except OSError as exc:
+        if not isinstance(exc, BrokenPipeError):  # the reader of our output has gone: nobody to tell
+            complain(f"events {args.command}: {exc.strerror or exc}")
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # what is still to be written would fail again
         code = FAILED
     except KeyboardInterrupt:
-        code = 130
+        code = INTERRUPTED
     return code
+
+
+def code_of(error: EventsError) -> int:
+    """The exit code that tells whose fault it was."""
+    if isinstance(error, ManifestError):
+        return USAGE
+    return UNREACHABLE if isinstance(error, Retryable) else FAILED
 
 
 def entry() -> None:

@@ -1,17 +1,15 @@
-"""What the commands share: options, output, exit codes, and the way to an instance."""
+"""What the commands share: options, exit codes, and the way to an instance."""
 
 from __future__ import annotations
 
 import argparse
-import json
 import os
-import sys
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NoReturn
 
-OK, FAILED, USAGE, UNREACHABLE = 0, 1, 2, 3
-"""Exit codes: ok, a check failed, usage or a bad manifest, cannot connect."""
+OK, FAILED, USAGE, UNREACHABLE, INTERRUPTED = 0, 1, 2, 3, 130
+"""Exit codes: ok, a check failed, usage or a bad manifest, cannot connect, Ctrl-C."""
 
 EXIT_CODES = "Exit codes: 0 ok, 1 a check failed, 2 usage or a bad manifest, 3 cannot connect."
 
@@ -27,23 +25,27 @@ class Exit(Exception):
 
 
 def command(
-    commands: Any, name: str, summary: str, example: str, run: Command, **more: Any
+    commands: Any, name: str, summary: str, example: str, run: Command | None = None
 ) -> argparse.ArgumentParser:
-    """A subcommand with an example in its help."""
+    """A subcommand, at any level, with an example in its help."""
     parser: argparse.ArgumentParser = commands.add_parser(
         name,
         help=summary,
         description=f"{summary[0].upper()}{summary[1:]}.",
         epilog=f"Example:\n  {example.replace(chr(10), chr(10) + '  ')}\n\n{EXIT_CODES}",
         formatter_class=argparse.RawDescriptionHelpFormatter,
-        **more,
     )
-    parser.set_defaults(run=run)
+    if run is not None:
+        parser.set_defaults(run=run)
     return parser
 
 
-def add_output(parser: argparse.ArgumentParser, choices: Sequence[str] = ("text", "json")) -> None:
-    parser.add_argument("-o", "--output", choices=choices, default="text", help="form of the output")
+def add_output(parser: argparse.ArgumentParser, *more: str) -> None:
+    """Text and JSON, and what else the command can write."""
+    parser.add_argument(
+        "-o", "--output", choices=("text", "json", *more), default="text",
+        help="form of the output (default: text)",
+    )  # fmt: skip
 
 
 def add_data(parser: argparse.ArgumentParser) -> None:
@@ -54,7 +56,25 @@ def add_data(parser: argparse.ArgumentParser) -> None:
 
 
 def add_namespace(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("-n", "--namespace", default="default", help="namespace (default: default)")
+    parser.add_argument(
+        "-n", "--namespace", default="default", help="of objects that name none (default: default)"
+    )
+
+
+def port(text: str) -> int:
+    """A TCP port; 0 asks for a free one. Raises ValueError."""
+    number = int(text)
+    if not 0 <= number <= 65535:
+        raise ValueError(text)
+    return number
+
+
+def count(text: str) -> int:
+    """How many, at least one. Raises ValueError."""
+    number = int(text)
+    if number < 1:
+        raise ValueError(text)
+    return number
 
 
 def ask(args: argparse.Namespace, operation: str, **given: Any) -> Any:
@@ -64,39 +84,12 @@ def ask(args: argparse.Namespace, operation: str, **given: Any) -> Any:
     return call(Path(args.data), operation, {key: value for key, value in given.items() if value is not None})
 
 
-def show_json(value: Any) -> None:
-    print(json.dumps(value, indent=2, ensure_ascii=False))
-
-
-def table(rows: Iterable[Sequence[object]], header: Sequence[str]) -> str:
-    """Columns under a header, as wide as needed."""
-    cells = [[str(cell) for cell in row] for row in rows]
-    widths = [max(map(len, column)) for column in zip(header, *cells, strict=True)]
-    lines = [header, *cells]
-    return "\n".join(
-        "  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip()
-        for line in lines
-    )
-
-
-def print_rows(
-    args: argparse.Namespace,
-    found: Sequence[Mapping[str, Any]],
-    columns: Mapping[str, Callable[[Any], object]],
-) -> None:
-    """A table, or all of it as JSON."""
-    if args.output == "json":
-        show_json(found)
-    elif not found:
-        print("nothing found")
-    else:
-        rows = [[read(row) for read in columns.values()] for row in found]
-        print(table(rows, [name.upper() for name in columns]))
+def require_paths(paths: list[str]) -> None:
+    """Raises Exit for paths of manifests that do not exist."""
+    missing = [path for path in paths if path != "-" and not Path(path).exists()]
+    if missing:
+        fail(USAGE, f"there is no {', '.join(missing)}")
 
 
 def fail(code: int, text: str) -> NoReturn:
     raise Exit(code, text)
-
-
-def complain(text: str) -> None:
-    print(text, file=sys.stderr)

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from events.cli._shared import FAILED, OK, USAGE, command, fail
+from events.cli._show import say, show_json
 from events.cli.run import add_serving
 
 EXAMPLE = "events demo\nevents demo --exit"
@@ -24,37 +25,32 @@ def register(commands: Any) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    import asyncio
-
-    from events.cli.run import loop_factory
-    from events.errors import EventsError
+    from events.cli.run import options_of, run_loop
     from events.observability.log import set_up
     from events.runtime.demo import Demo
 
-    folder = quickstart()
-    if folder is None:
-        fail(USAGE, "the quickstart manifests are not part of this installation")
-    set_up("warning" if args.log_level == "info" else args.log_level, args.log_format)
     args.paths, args.namespace = [], "default"
-    from events.cli.run import options_of
-
-    demo = Demo(
-        folder, options_of(args), wait=WAIT, stay=not args.exit, tell=lambda line: print(line, flush=True)
-    )
-    try:
-        with asyncio.Runner(loop_factory=loop_factory()) as runner:
-            failure = runner.run(demo.run())
-    except EventsError as exc:
-        fail(FAILED, str(exc))
+    options = options_of(args)
+    set_up("warning" if args.log_level == "info" else args.log_level, args.log_format)
+    tell, done = (silent, show_json) if args.output == "json" else (say, silent)
+    demo = Demo(quickstart(), options, wait=WAIT, stay=not args.exit, tell=tell, done=done)
+    failure = run_loop(demo.run())
     if failure:
         fail(FAILED, failure)
     return OK
 
 
-def quickstart() -> Path | None:
-    """The manifests: inside the package when installed, beside it in a checkout."""
+def silent(_: Any) -> None:
+    return
+
+
+def quickstart() -> Path:
+    """The manifests: inside the package when installed, beside it in a checkout. Raises Exit."""
     import events
 
     package = Path(events.__file__).parent
-    found = (package / "quickstart", package.parent / "examples" / "quickstart")
-    return next((folder for folder in found if folder.is_dir()), None)
+    places = (package / "quickstart", package.parent / "examples" / "quickstart")
+    found = next((folder for folder in places if folder.is_dir()), None)
+    if found is None:
+        fail(USAGE, "the quickstart manifests are not part of this installation")
+    return found

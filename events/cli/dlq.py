@@ -5,47 +5,53 @@ from __future__ import annotations
 import argparse
 from typing import Any
 
-from events.cli._shared import OK, add_data, add_output, ask, command, print_rows, show_json
+from events.cli._shared import OK, add_data, add_output, ask, command
+from events.cli._show import clock, print_rows, say, show_json
+
+EXAMPLE = "events dlq list\nevents dlq show FIRING\nevents dlq retry FIRING"
 
 
 def register(commands: Any) -> None:
-    example = "events dlq list\nevents dlq show FIRING\nevents dlq retry FIRING"
-    parser = command(commands, "dlq", "list, show and retry dead letters", example, run)
+    parser = command(commands, "dlq", "list, show and retry dead letters", EXAMPLE)
     actions = parser.add_subparsers(dest="action", metavar="ACTION", required=True)
-    for name, summary in (
-        ("list", "all dead letters, the oldest first"),
-        ("show", "one with its events and its request"),
-        ("retry", "send it again under its id"),
-    ):
-        action = actions.add_parser(name, help=summary, description=summary)
+    listing = command(actions, "list", "all dead letters, the oldest first", "events dlq list", show_list)
+    show = command(
+        actions, "show", "one, as JSON, with its events and its request", "events dlq show FIRING", show_one
+    )
+    retry = command(
+        actions, "retry", "send one again under its id", "events dlq retry FIRING --render", send_again
+    )
+    for action in (show, retry):
+        action.add_argument("firing", metavar="FIRING", help="id of the firing (`events dlq list` shows it)")
+    for action in (listing, show, retry):
         add_data(action)
         add_output(action)
-        if name != "list":
-            action.add_argument("firing", help="id of the firing")
-        if name == "retry":
-            action.add_argument("--render", action="store_true", help="make the request anew from the events")
+    retry.add_argument("--render", action="store_true", help="make the request anew from the events")
 
 
-def run(args: argparse.Namespace) -> int:
-    if args.action == "list":
-        show_list(args)
-    elif args.action == "show":
-        show_json(ask(args, "letter", firing=args.firing))
-    else:
-        found = ask(args, "retry", firing=args.firing, render=args.render)
-        if args.output == "json":
-            show_json(found)
-        else:
-            print(f"{args.firing} is on its way again; `events dlq list` shows it if it fails")
-    return OK
-
-
-def show_list(args: argparse.Namespace) -> None:
+def show_list(args: argparse.Namespace) -> int:
     columns = {
         "firing": lambda row: row["firing"],
         "trigger": lambda row: f"{row['sensor']}.{row['trigger']}",
+        "since": lambda row: clock(row["first_ns"]),
         "attempts": lambda row: row["attempts"],
-        "event": lambda row: ",".join(event[3] for event in row["events"]),
-        "error": lambda row: row["error"][:80],
+        "error": lambda row: row["error"],
     }
-    print_rows(args, ask(args, "letters"), columns)
+    print_rows(args, ask(args, "letters"), columns, "no dead letters")
+    return OK
+
+
+def show_one(args: argparse.Namespace) -> int:
+    show_json(ask(args, "letter", firing=args.firing))
+    return OK
+
+
+def send_again(args: argparse.Namespace) -> int:
+    found = ask(args, "retry", firing=args.firing, render=args.render)
+    if args.output == "json":
+        show_json(found)
+    elif found["running"]:
+        say(f"{args.firing} is on its way again; `events dlq list` shows it if it fails")
+    else:
+        say(f"{args.firing} is sent again when `events run` starts on this data folder")
+    return OK

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import argparse
-from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
-from events.cli._shared import FAILED, OK, add_namespace, add_output, command, show_json
+from events.cli._shared import FAILED, OK, add_namespace, add_output, command, require_paths
+from events.cli._show import counted, say, show_json
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from events.manifest import Finding
+    from events.manifest import Finding, Manifests
 
 
 def register(commands: Any) -> None:
@@ -21,33 +21,50 @@ def register(commands: Any) -> None:
     parser.add_argument("paths", nargs="+", metavar="PATH", help="manifests, folders of them, or - for stdin")
     parser.add_argument("--strict", action="store_true", help="warnings fail as well")
     add_namespace(parser)
-    add_output(parser)
+    add_output(parser, "sarif", "github")
 
 
 def run(args: argparse.Namespace) -> int:
-    findings = check(args.paths, args.namespace)
-    if args.output == "json":
-        show_json([asdict(finding) for finding in findings])
-    else:
-        for line in text(findings):
-            print(line)
+    require_paths(args.paths)
+    loaded, findings = check(args.paths, args.namespace)
+    show(loaded, findings, args.output)
     return FAILED if failing(findings, strict=args.strict) else OK
 
 
-def check(paths: Sequence[str], namespace: str) -> list[Finding]:
-    """Findings of the loader, and of compiling every sensor and source filter."""
+def show(loaded: Manifests, findings: list[Finding], output: str) -> None:
+    """Print the findings: as text, as JSON, as SARIF 2.1.0, or as annotations of a GitHub workflow."""
+    from events.tools.lint import as_json, github, sarif
+
+    if output == "json":
+        show_json(as_json(findings))
+    elif output == "sarif":
+        show_json(sarif(findings))
+    else:
+        text = [*map(str, findings), conclusion(loaded, findings)]
+        for line in github(findings) if output == "github" else text:
+            say(line)
+
+
+def check(paths: Sequence[str], namespace: str) -> tuple[Manifests, list[Finding]]:
+    """Findings of the loader, of compiling everything, and of the rules of lint."""
     from events.manifest import load
-    from events.runtime.checks import compile_findings
+    from events.tools.lint import lint
 
     loaded = load(paths, namespace=namespace)
-    return [*loaded.findings, *compile_findings(loaded)]
+    return loaded, lint(loaded)
 
 
 def failing(findings: Sequence[Finding], *, strict: bool) -> bool:
     return any(strict or finding.severity == "error" for finding in findings)
 
 
-def text(findings: Sequence[Finding]) -> list[str]:
+def conclusion(loaded: Manifests, findings: Sequence[Finding]) -> str:
     errors = sum(finding.severity == "error" for finding in findings)
-    told = [str(finding) for finding in findings]
-    return [*told, f"{errors} errors, {len(findings) - errors} warnings"]
+    good = len(loaded.event_sources) + len(loaded.sensors) + len(loaded.event_buses)
+    return ", ".join(
+        (
+            f"{counted(good + len(loaded.broken), 'object')} checked",
+            counted(errors, "error"),
+            counted(len(findings) - errors, "warning"),
+        )
+    )

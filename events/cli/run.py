@@ -7,22 +7,25 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from events.cli._shared import (
-    FAILED,
     OK,
-    UNREACHABLE,
     USAGE,
     add_data,
     add_namespace,
+    add_output,
     command,
-    complain,
     fail,
-    show_json,
+    port,
+    require_paths,
 )
+from events.cli._show import complain, say, show_json
 
 if TYPE_CHECKING:
+    from collections.abc import Coroutine
+
     from events.runtime.standalone import Options, Standalone
 
-EXAMPLE = "events run examples/quickstart"
+EXAMPLE = """events run examples/quickstart
+events run manifests/ --data /var/lib/events --secrets /etc/events/secrets"""
 
 
 def register(commands: Any) -> None:
@@ -35,27 +38,40 @@ def register(commands: Any) -> None:
 
 def add_serving(parser: argparse.ArgumentParser) -> None:
     """Options that `run` and `demo` share."""
-    parser.add_argument("--host", default="127.0.0.1", help="address that sources and pages listen on")
-    parser.add_argument("--port", type=int, default=7777, help="port of /healthz, /readyz, /metrics; 0: any")
+    parser.add_argument(
+        "--host", default="127.0.0.1",
+        help="address that sources and pages listen on (default: 127.0.0.1)",
+    )  # fmt: skip
+    parser.add_argument(
+        "--port", type=port, default=7777,
+        help="of /healthz, /readyz, /metrics; 0: any free one (default: 7777)",
+    )  # fmt: skip
     parser.add_argument("--secrets", metavar="DIR", type=Path, help="secrets as files DIR/<name>/<key>")
     parser.add_argument(
         "--durability", choices=("power", "process"), default="power",
-        help="what an accepted event survives: a power cut, or the end of the process (less latency)",
+        help="what an accepted event survives: a power cut (default), or the end of the process, which "
+        "costs less latency",
     )  # fmt: skip
     parser.add_argument(
         "--guard", choices=("off", "allow-private", "strict"), default="allow-private",
-        help="addresses that outgoing HTTP may reach",
+        help="addresses that outgoing HTTP may reach (default: allow-private)",
     )  # fmt: skip
-    parser.add_argument("--log-level", choices=("debug", "info", "warning", "error"), default="info")
-    parser.add_argument("--log-format", choices=("auto", "text", "json"), default="auto")
     parser.add_argument(
-        "-o", "--output", choices=("text", "json"), default="text", help="form of the summary"
+        "--log-level", choices=("debug", "info", "warning", "error"), default="info", help="default: info"
     )
+    parser.add_argument(
+        "--log-format", choices=("auto", "text", "json"), default="auto",
+        help="auto: text on a terminal, else json",
+    )  # fmt: skip
+    add_output(parser)
 
 
 def options_of(args: argparse.Namespace) -> Options:
+    """Raises Exit."""
     from events.runtime.standalone import Options
 
+    if args.secrets is not None and not args.secrets.is_dir():
+        fail(USAGE, f"there is no folder {args.secrets} for --secrets")
     return Options(
         paths=args.paths, data=Path(args.data), namespace=args.namespace, host=args.host, port=args.port,
         secrets=args.secrets, durability=args.durability, guard=args.guard,
@@ -63,33 +79,24 @@ def options_of(args: argparse.Namespace) -> Options:
 
 
 def run(args: argparse.Namespace) -> int:
-    missing = [path for path in args.paths if path != "-" and not Path(path).exists()]
-    if missing:
-        fail(USAGE, f"there is no {', '.join(missing)}")
+    require_paths(args.paths)
     from events.observability.log import set_up
 
+    options = options_of(args)
     set_up(args.log_level, args.log_format)
-    return serve(args)
+    run_loop(serve_until_told(options, args.output))
+    return OK
 
 
-def serve(args: argparse.Namespace) -> int:
+def run_loop(work: Coroutine[Any, Any, Any]) -> Any:
+    """To its end, on uvloop where it is installed."""
     import asyncio
 
-    from events.errors import EventsError, ManifestError, Retryable
-
-    try:
-        with asyncio.Runner(loop_factory=loop_factory()) as runner:
-            return runner.run(serve_until_told(args))
-    except ManifestError as exc:
-        fail(USAGE, str(exc))
-    except Retryable as exc:
-        fail(UNREACHABLE, str(exc))
-    except EventsError as exc:
-        fail(FAILED, str(exc))
+    with asyncio.Runner(loop_factory=loop_factory()) as runner:
+        return runner.run(work)
 
 
 def loop_factory() -> Any:
-    """uvloop where it is installed."""
     try:
         import uvloop
     except ImportError:
@@ -97,23 +104,25 @@ def loop_factory() -> Any:
     return uvloop.new_event_loop
 
 
-async def serve_until_told(args: argparse.Namespace) -> int:
+async def serve_until_told(options: Options, output: str) -> None:
+    """Ends with the instance. Raises EventsError when it cannot start."""
     import asyncio
 
+    from events.aio import Group
     from events.runtime.standalone import Standalone
 
-    instance = Standalone(options_of(args))
+    instance = Standalone(options)
     instance.handle_signals()
-    running = asyncio.get_running_loop().create_task(instance.run(), name="instance")
-    started = asyncio.get_running_loop().create_task(instance.started.wait(), name="start")
-    await asyncio.wait([running, started], return_when=asyncio.FIRST_COMPLETED)
-    if not instance.started.is_set():
-        started.cancel()
+    tasks = Group(lambda name, error: None)  # both are awaited here
+    running = tasks.start("instance", instance.run())
+    started = tasks.start("start", instance.started.wait())
+    try:
+        await asyncio.wait([running, started], return_when=asyncio.FIRST_COMPLETED)
+        if instance.started.is_set():
+            tell(instance, output)
         await running
-        return OK
-    tell(instance, args.output)
-    await running
-    return OK
+    finally:
+        await tasks.aclose()
 
 
 def tell(instance: Standalone, output: str) -> None:
@@ -123,12 +132,13 @@ def tell(instance: Standalone, output: str) -> None:
         show_json(status)
         return
     for line in summary(status):
-        print(line, flush=True)
+        say(line)
     for finding in instance.service.findings:
         complain(str(finding))
 
 
 def summary(status: dict[str, Any]) -> list[str]:
+    """The instance as lines of text."""
     lines = [f"data in {status['data']}, pages on {status['pages']}/readyz and /metrics"]
     for source in status["sources"]:
         where = f" on {source['address']}" if source["address"] else ""

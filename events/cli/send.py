@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import argparse
-import http.client
 import json
 import sys
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
 from events.cli._shared import (
     FAILED,
@@ -21,73 +19,69 @@ from events.cli._shared import (
     ask,
     command,
     fail,
-    show_json,
 )
+from events.cli._show import complain, say, show_json
 
-EXAMPLE = """events send event --source github --subject push --file push.json
-events send github --event push --secret SECRET --file push.json
-events send webhook --url http://127.0.0.1:12000/orders --file order.json"""
+EVENT = "events send event --source github --subject push --file push.json"
+WEBHOOK = "events send webhook --url http://127.0.0.1:12000/orders --file order.json"
+GITHUB = "events send github --secret demo-webhook-secret --file push.json"
 
 TIMEOUT = 30.0
+"""Seconds for the answer of a source."""
 
 
 def register(commands: Any) -> None:
-    parser = command(commands, "send", "send an event to the bus, or over HTTP to a source", EXAMPLE, run)
+    summary = "send an event to the bus, or over HTTP to a source"
+    parser = command(commands, "send", summary, f"{EVENT}\n{GITHUB}\n{WEBHOOK}")
     kinds = parser.add_subparsers(dest="what", metavar="WHAT", required=True)
-    event = add_kind(kinds, "event", "straight to the bus")
-    event.add_argument("--source", help="name of the EventSource (not with a CloudEvent in the file)")
-    event.add_argument("--subject", help="event name")
-    event.add_argument("--type", default="", help="kind of the event source")
-    event.add_argument("--id", help="id of the event; made up when absent")
-    event.add_argument("--bus", default="default", help="name of the EventBus")
-    add_namespace(event)
-    webhook = add_kind(kinds, "webhook", "a POST to a webhook source")
-    github = add_kind(kinds, "github", "a signed delivery to a github source")
+    event = command(kinds, "event", "straight to the bus, past sources and their filters", EVENT, send_event)
+    webhook = command(kinds, "webhook", "a POST to a webhook source", WEBHOOK, send_webhook)
+    github = command(kinds, "github", "a signed delivery to a github source", GITHUB, send_github)
+    for kind in (event, webhook, github):
+        kind.add_argument("-f", "--file", default="-", help="JSON payload (default: stdin)")
+        add_data(kind)
+        add_output(kind)
+    for kind in (webhook, github):
+        kind.add_argument("--url", help="where to; found out from the running instance when absent")
+    add_event(event)
+    webhook.add_argument("--token", help="bearer token")
     github.add_argument("--event", default="push", help="X-GitHub-Event (default: push)")
     github.add_argument("--secret", help="webhook secret that the delivery is signed with")
     github.add_argument("--delivery", help="X-GitHub-Delivery; made up when absent")
-    webhook.add_argument("--token", help="bearer token")
-    for one in (webhook, github):
-        one.add_argument("--url", help="where to; found out from the running instance when absent")
 
 
-def add_kind(kinds: Any, name: str, summary: str) -> argparse.ArgumentParser:
-    parser: argparse.ArgumentParser = kinds.add_parser(name, help=summary, description=summary)
-    parser.add_argument("-f", "--file", default="-", help="JSON payload (default: stdin)")
-    add_data(parser)
-    add_output(parser)
-    return parser
+def add_event(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--source", help="name of the EventSource (not with a CloudEvent in the file)")
+    parser.add_argument("--subject", help="event name")
+    parser.add_argument("--type", default="", help="kind of the event source")
+    parser.add_argument("--id", help="id of the event; made up when absent")
+    parser.add_argument("--bus", default="default", help="name of the EventBus (default: default)")
+    add_namespace(parser)
 
 
-def run(args: argparse.Namespace) -> int:
-    body = sys.stdin.buffer.read() if args.file == "-" else read(Path(args.file))
-    if args.what == "event":
-        return send_event(args, body)
-    headers = github_headers(args, body) if args.what == "github" else webhook_headers(args)
-    url = args.url or find_url(args)
-    status, text = post(url, body, headers)
-    if args.output == "json":
-        show_json({"url": url, "status": status, "answer": text})
-    else:
-        print(f"{status} {text.strip()}")
-    return OK if status < 300 else FAILED
-
-
-def read(file: Path) -> bytes:
+def read(file: str) -> bytes:
+    """The payload. Raises Exit."""
+    if file == "-":
+        if sys.stdin.isatty():
+            complain("reading the payload from the terminal; end it with Ctrl-D")
+        return sys.stdin.buffer.read()
     try:
-        return file.read_bytes()
+        return Path(file).read_bytes()
     except OSError as exc:
         fail(USAGE, f"cannot read {file}: {exc.strerror}")
 
 
-def send_event(args: argparse.Namespace, body: bytes) -> int:
-    event = cloud_event(args, body)
+# to the bus
+
+
+def send_event(args: argparse.Namespace) -> int:
+    event = cloud_event(args, read(args.file))
     found = ask(args, "publish", namespace=args.namespace, bus=args.bus, events=[event])
     if args.output == "json":
         show_json(found)
     else:
         one = found[0]
-        print(f"{one['id']} {'was there already' if one['duplicate'] else 'stored'}")
+        say(f"{one['id']} {'was there already' if one['duplicate'] else 'stored'}")
     return OK
 
 
@@ -97,7 +91,7 @@ def cloud_event(args: argparse.Namespace, body: bytes) -> Any:
 
     try:
         data = json.loads(body)
-    except ValueError as exc:
+    except (ValueError, RecursionError) as exc:
         fail(USAGE, f"{args.file}: not JSON: {exc}")
     if isinstance(data, dict) and "specversion" in data:
         return data
@@ -115,6 +109,19 @@ def now() -> str:
     return datetime.now(UTC).isoformat()
 
 
+# over HTTP
+
+
+def send_webhook(args: argparse.Namespace) -> int:
+    token = {"Authorization": f"Bearer {args.token}"} if args.token else {}
+    return deliver(args, read(args.file), {"Content-Type": "application/json", **token})
+
+
+def send_github(args: argparse.Namespace) -> int:
+    body = read(args.file)
+    return deliver(args, body, github_headers(args, body))
+
+
 def github_headers(args: argparse.Namespace, body: bytes) -> dict[str, str]:
     import hmac
     import uuid
@@ -126,38 +133,56 @@ def github_headers(args: argparse.Namespace, body: bytes) -> dict[str, str]:
         "X-GitHub-Delivery": args.delivery or str(uuid.uuid4()),
     }
     if args.secret:
-        headers["X-Hub-Signature-256"] = "sha256=" + hmac.digest(args.secret.encode(), body, "sha256").hex()
+        key = args.secret.encode(errors="surrogateescape")
+        headers["X-Hub-Signature-256"] = "sha256=" + hmac.digest(key, body, "sha256").hex()
     return headers
 
 
-def webhook_headers(args: argparse.Namespace) -> dict[str, str]:
-    token = {"Authorization": f"Bearer {args.token}"} if args.token else {}
-    return {"Content-Type": "application/json", **token}
+def deliver(args: argparse.Namespace, body: bytes, headers: dict[str, str]) -> int:
+    url = args.url or find_url(args)
+    status, text = post(url, body, headers)
+    delivery = headers.get("X-GitHub-Delivery")
+    if args.output == "json":
+        show_json({"url": url, "status": status, "answer": text, "delivery": delivery})
+    else:
+        stored = f"; `events explain {delivery}` follows it" if delivery and status == 200 else ""
+        say(f"{url} answered {status} {text.strip()}{stored}")
+    return OK if status < 300 else FAILED
 
 
 def find_url(args: argparse.Namespace) -> str:
     """Of the only source of this kind that runs."""
-    found = [one for one in ask(args, "status")["sources"] if one["kind"] == args.what and one["address"]]
+    status = ask(args, "status")
+    if not status.get("running", True):
+        fail(UNREACHABLE, f"no instance runs on {status['data']}: start one, or say where to with --url")
+    found = [one for one in status["sources"] if one["kind"] == args.what and one["address"]]
     if len(found) != 1:
-        names = ", ".join(one["name"] for one in found) or "none"
-        fail(USAGE, f"say where to with --url: {args.what} sources that run: {names}")
+        names = ", ".join(f"{one['name']} on {one['address']}" for one in found) or "none"
+        fail(USAGE, f"say where to with --url; {args.what} sources that run: {names}")
     url: str = found[0]["address"]
     return url
 
 
 def post(url: str, body: bytes, headers: dict[str, str]) -> tuple[int, str]:
-    parts = urlsplit(url)
-    if parts.scheme not in {"http", "https"} or not parts.hostname:
-        fail(USAGE, f"not a URL: {url}")
-    secure = parts.scheme == "https"
-    kind = http.client.HTTPSConnection if secure else http.client.HTTPConnection
-    connection = kind(parts.hostname, parts.port, timeout=TIMEOUT)
-    target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
+    """Status and text of the answer. Raises Exit."""
+    import http.client
+    from urllib.parse import urlsplit
+
+    connection: http.client.HTTPConnection | None = None
     try:
+        parts = urlsplit(url)
+        if parts.scheme not in {"http", "https"} or not parts.hostname:
+            fail(USAGE, f"not a URL: {url}")
+        kind = http.client.HTTPSConnection if parts.scheme == "https" else http.client.HTTPConnection
+        connection = kind(parts.hostname, parts.port, timeout=TIMEOUT)
+        target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
         connection.request("POST", target, body, headers)
         answer = connection.getresponse()
         return answer.status, answer.read().decode(errors="replace")
     except (OSError, http.client.HTTPException) as exc:
-        fail(UNREACHABLE, f"{url}: {exc}")
+        fail(UNREACHABLE, f"{url}: {exc or type(exc).__name__}")
+    except ValueError as exc:  # a port, host or header value that cannot be sent
+        fail(USAGE, f"cannot be sent to {url}: {exc}")
     finally:
-        connection.close()
+        if connection is not None:
+            connection.close()

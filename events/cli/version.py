@@ -6,7 +6,8 @@ import argparse
 from typing import Any
 
 from events import __version__
-from events.cli._shared import OK, add_output, command, show_json
+from events.cli._shared import OK, add_output, command
+from events.cli._show import say, show_json
 
 
 def register(commands: Any) -> None:
@@ -22,5 +23,5 @@ def run(args: argparse.Namespace) -> int:
     if args.output == "json":
         show_json(found)
     else:
-        print(f"events {found['version']} (Python {found['python']}, SQLite {found['sqlite']})")
+        say(f"events {found['version']} (Python {found['python']}, SQLite {found['sqlite']})")
     return OK

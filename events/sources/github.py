@@ -14,11 +14,10 @@ import asyncio
 import hashlib
 import hmac
 from collections.abc import Iterable, Iterator
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 from urllib.parse import parse_qs
 
 import orjson
-from aiohttp import web
 from pydantic import Field
 
 from events.api.common import GithubApp, Int64, Model, Problem, SecretKeySelector, Strings, check_choice
@@ -27,8 +26,11 @@ from events.clients.github import PUBLIC, App, AppToken, GitHub, Hooks, fixed_to
 from events.clients.secrets import Ref, secret
 from events.errors import EventsError
 from events.sources._base import Emit, Payload, Replay, Source
-from events.web.hooks import Endpoint, header_json, metadata_json, require_json, serve
-from events.web.listeners import Answer
+
+if TYPE_CHECKING:
+    from aiohttp import web
+
+    from events.web.listeners import Answer
 
 
 class OwnedRepositories(Model):
@@ -109,6 +111,10 @@ class GithubSource(Source[GithubConfig]):
 
     async def run(self, emit: Emit) -> None:
         """Serves its endpoint until cancelled. Raises Permanent for an endpoint that cannot be served."""
+        from aiohttp import web
+
+        from events.web.hooks import Endpoint, header_json, metadata_json, serve
+
         key = await self._key()
         metadata = metadata_json(self.cfg.metadata)
 
@@ -231,16 +237,23 @@ def hook_url(cfg: GithubConfig) -> str:
     return f"{cfg.webhook.url.rstrip('/')}/{cfg.webhook.endpoint.lstrip('/')}"
 
 
+def refused(status: int, text: str) -> Answer:
+    """To be raised; HTTP is imported by those who run, not by those who only read manifests."""
+    from events.web.listeners import Answer
+
+    return Answer(status, text)
+
+
 def check_signature(request: web.BaseRequest, body: bytes, key: bytes) -> None:
     """HMAC over the raw body, compared in constant time. Raises Answer 401."""
     headers = request.headers
     given = headers.get("X-Hub-Signature-256") or headers.get("X-Hub-Signature") or ""
     name, _, signature = given.partition("=")
     if name not in ALGORITHMS:
-        raise Answer(401, "the signature is missing\n")
+        raise refused(401, "the signature is missing\n")
     expected = hmac.digest(key, body, name).hex()
     if not hmac.compare_digest(expected, signature.encode("ascii", "replace").decode()):
-        raise Answer(401, "the signature is wrong\n")
+        raise refused(401, "the signature is wrong\n")
 
 
 def delivered(request: web.BaseRequest, body: bytes) -> bytes:
@@ -249,21 +262,23 @@ def delivered(request: web.BaseRequest, body: bytes) -> bytes:
     if kind == "application/json":
         return body
     if kind != "application/x-www-form-urlencoded":
-        raise Answer(400, f"content type {kind!r} is not one that GitHub sends\n")
+        raise refused(400, f"content type {kind!r} is not one that GitHub sends\n")
     try:
         fields = parse_qs(body.decode(), max_num_fields=10)
     except ValueError as exc:
-        raise Answer(400, f"the form cannot be read: {exc}\n") from exc
+        raise refused(400, f"the form cannot be read: {exc}\n") from exc
     if "payload" not in fields:
-        raise Answer(400, "the form has no field payload\n")
+        raise refused(400, "the form has no field payload\n")
     return fields["payload"][0].encode()
 
 
 def require_object(text: bytes) -> bytes:
     """The text, if it is a JSON object. Raises Answer 400."""
+    from events.web.hooks import require_json
+
     body = require_json(text).strip(b" \t\r\n")
     if not body.startswith(b"{"):
-        raise Answer(400, "the payload is not a JSON object\n")
+        raise refused(400, "the payload is not a JSON object\n")
     return body
 
 

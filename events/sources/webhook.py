@@ -11,16 +11,16 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterable
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 import orjson
-from aiohttp import web
 
 from events.api.common import Problem
 from events.api.eventsource import FilteredSourceConfig, WebhookContext
 from events.sources._base import Emit, Payload, Replay, Source
-from events.web.hooks import Endpoint, header_json, metadata_json, require_json, serve
-from events.web.listeners import Answer
+
+if TYPE_CHECKING:
+    from aiohttp import web
 
 
 class WebhookConfig(FilteredSourceConfig, WebhookContext):
@@ -42,6 +42,10 @@ class WebhookSource(Source[WebhookConfig]):
 
     async def run(self, emit: Emit) -> None:
         """Serves its endpoint until cancelled. Raises Permanent for an endpoint that cannot be served."""
+        from aiohttp import web
+
+        from events.web.hooks import Endpoint, header_json, metadata_json, serve
+
         metadata = metadata_json(self.cfg.metadata)
 
         async def handle(request: web.BaseRequest, body: bytes) -> web.Response:
@@ -57,6 +61,8 @@ class WebhookSource(Source[WebhookConfig]):
 
 def event_body(request: web.BaseRequest, body: bytes) -> bytes:
     """The JSON that stands for the request: its own, its query or its form fields. Raises Answer 400."""
+    from events.web.hooks import require_json
+
     if request.method == "GET":
         return orjson.dumps(lists(request.query.items()))
     if request.headers.get("Content-Type", "") == "application/x-www-form-urlencoded":
@@ -66,6 +72,8 @@ def event_body(request: web.BaseRequest, body: bytes) -> bytes:
 
 def form_fields(body: bytes) -> dict[str, list[str]]:
     from urllib.parse import parse_qsl
+
+    from events.web.listeners import Answer
 
     try:
         pairs = parse_qsl(body.decode(), keep_blank_values=True, max_num_fields=1000)

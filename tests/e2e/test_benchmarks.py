@@ -1,0 +1,42 @@
+"""Every benchmark program runs and says something; what it measures here means nothing."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(120)]
+
+ROOT = Path(__file__).resolve().parents[2]
+
+LINES = {
+    "ingest": ["ingest: CPU per push"],
+    "end_to_end": ["CPU per event", "latency p50 at 100/s", "latency p99 at 70 %", "none was lost"],
+    "fan_out": ["fan_out: CPU with ten Sensors"],
+    "startup": ["startup: import of standalone", "startup: events --help"],
+    "idle": ["idle: resident memory", "idle: CPU"],
+    "filters": ["filters: data, number", "filters: exprs", "filters: context", "filters: parameter, dataKey"],
+    "matching": ["matching: equality (^text$), 100 dependencies", "matching: plain text (contains), memory"],
+    "bus": ["futures alone", "embedded, power"],
+}
+
+
+@pytest.mark.parametrize("name", LINES)
+def test_it_prints_its_lines_and_ends_well(name: str):
+    done = subprocess.run(
+        [sys.executable, "-m", "benchmarks", name, "--quick"], cwd=ROOT, capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stderr
+    for line in LINES[name]:
+        assert line in done.stdout
+
+
+def test_an_unknown_name_is_refused():
+    done = subprocess.run(
+        [sys.executable, "-m", "benchmarks", "nothing"], cwd=ROOT, capture_output=True, text=True
+    )
+    assert done.returncode == 2
+    assert "there is no nothing" in done.stderr
