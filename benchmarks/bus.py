@@ -65,11 +65,11 @@ class FuturesAlone(threading.Thread):
         self.join()
 
 
-def events_of(size: int, count: int) -> list[Event]:
-    """Distinct events; ids in the form of random UUIDs, as webhooks have them."""
-    data = os.urandom(size)
-    ids = [f"{random.getrandbits(128):032x}" for _ in range(count)]
-    return [Event(name, *TOPIC, "webhook", time.time_ns(), data) for name in ids]
+def events_of(size: int, count: int, *, random_ids: bool = False) -> list[Event]:
+    """Distinct events, with ids in the order of time, or random ones."""
+    data, moment = os.urandom(size), time.time_ns()
+    ids = [f"{random.getrandbits(128) if random_ids else moment + n:032x}" for n in range(count)]
+    return [Event(name, *TOPIC, "webhook", moment, data) for name in ids]
 
 
 async def closed_loop(publish: Publish, events: list[Event]) -> None:
@@ -114,6 +114,13 @@ def publishing(make: Callable[[Path], Bus]) -> Callable[[list[Event], Path], Awa
             return await cpu_of(closed_loop(bus.publish, events), len(events))
 
     return run
+
+
+async def publishing_random_ids(events: list[Event], folder: Path) -> float:
+    """Every event goes to another page of the index of keys."""
+    return await publishing(embedded)(
+        events_of(len(events[0].data or b""), len(events), random_ids=True), folder
+    )
 
 
 async def read_all(bus: Bus, count: int, after: Mark) -> None:
@@ -174,6 +181,7 @@ CASES: dict[str, Callable[[list[Event], Path], Awaitable[float]]] = {
     "memory": publishing(lambda folder: MemoryBus()),
     "embedded, power": publishing(embedded),
     "embedded, process": publishing(embedded_process),
+    "embedded, power, random ids": publishing_random_ids,
     "embedded, power, and read": publish_and_read,
     "catching up from the file": catching_up,
     "committing decisions": deciding,

@@ -1,7 +1,8 @@
-"""A load generator and an HTTP sink in processes of their own, and CPU time of any process.
+"""A load generator in a process of its own, CPU time and memory of any process, how results are printed.
 
-The generator sends prepared requests over keep-alive connections: closed loop (as fast as answers come) or open
-loop (at a fixed rate). It runs on the second processor where there is one; what is measured runs on the first.
+The generator sends prepared requests over keep-alive connections: closed loop (as fast as answers come) or
+open loop (at a fixed rate). It runs on the second processor where there is one; what is measured runs on the
+first.
 """
 
 from __future__ import annotations
@@ -12,29 +13,33 @@ import json
 import os
 import signal
 import socket
+import statistics
 import subprocess
 import sys
+import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 SECRET = "bench-secret"
-TICKS = os.sysconf("SC_CLK_TCK")
+ROOT = Path(__file__).resolve().parent.parent
 
 
 def push_body(size: int = 10_000) -> bytes:
     """A push as GitHub sends it, padded with commits to `size` bytes."""
     commit = {
-        "id": "0f1e2d3c4b5a69788796a5b4c3d2e1f00f1e2d3c", "message": "Fix rounding of totals", "distinct": True,
+        "id": "0f1e2d3c4b5a69788796a5b4c3d2e1f00f1e2d3c", "message": "Fix rounding of totals",
+        "distinct": True,
         "timestamp": "2026-01-15T09:30:00+01:00", "url": "https://git.example.test/acme/shop/commit/0f1e2d3c",
         "author": {"name": "Ada Example", "email": "ada@example.test", "username": "ada"},
         "committer": {"name": "Ada Example", "email": "ada@example.test", "username": "ada"},
         "added": [], "removed": [], "modified": ["shop/totals.py", "tests/test_totals.py"],
     }  # fmt: skip
     push: dict[str, Any] = {
-        "ref": "refs/heads/main", "before": "0" * 40, "after": commit["id"], "created": False, "forced": False,
+        "ref": "refs/heads/main", "before": "0" * 40, "after": commit["id"], "created": False,
+        "forced": False,
         "repository": {"id": 1, "name": "shop", "full_name": "acme/shop", "private": True},
         "pusher": {"name": "ada"}, "head_commit": commit, "commits": [], "padding": "",
     }  # fmt: skip
@@ -59,13 +64,13 @@ class Connection(asyncio.Protocol):
 
     def __init__(self, answered: Callable[[Connection, int], None]) -> None:
         self._answered, self._buffer = answered, b""
-        self.sent_at = 0.0
+        self.due = 0.0
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self.transport: Any = transport
 
-    def send(self, data: bytes) -> None:
-        self.sent_at = time.perf_counter()
+    def send(self, data: bytes, due: float) -> None:
+        self.due = due
         self.transport.write(data)
 
     def data_received(self, data: bytes) -> None:
@@ -80,65 +85,75 @@ class Connection(asyncio.Protocol):
             self._answered(self, int(head[9:12]))
 
 
-async def closed_loop(port: int, path: str, body: bytes, connections: int, requests: int) -> dict[str, Any]:
-    """As fast as answers come, over so many connections. Returns counts, seconds and latencies [s]."""
+class Tally:
+    """What came back, and how long after the due time it did [s]."""
+
+    def __init__(self) -> None:
+        self.statuses: dict[int, int] = {}
+        self.latencies: list[float] = []
+        self.began = time.time()
+        self.ended = asyncio.get_running_loop().create_future()
+
+    def count(self, connection: Connection, status: int, of: int) -> None:
+        self.statuses[status] = self.statuses.get(status, 0) + 1
+        self.latencies.append(time.time() - connection.due)
+        if len(self.latencies) == of:
+            self.ended.set_result(None)
+
+    async def result(self) -> dict[str, Any]:
+        async with asyncio.timeout(300):
+            await self.ended
+        seconds = time.time() - self.began
+        return {
+            "statuses": self.statuses, "latencies": self.latencies, "began": self.began, "seconds": seconds
+        }  # fmt: skip
+
+
+async def connect(port: int, answered: Callable[[Connection, int], None]) -> Connection:
     loop = asyncio.get_running_loop()
-    done = loop.create_future()
-    state = {"sent": 0, "answered": 0}
-    statuses: dict[int, int] = {}
-    latencies: list[float] = []
+    return (await loop.create_connection(lambda: Connection(answered), "127.0.0.1", port))[1]
+
+
+async def closed_loop(port: int, path: str, body: bytes, connections: int, requests: int) -> dict[str, Any]:
+    """As fast as answers come, over so many connections."""
+    numbers = iter(range(requests))
+    tally = Tally()
 
     def more(connection: Connection) -> None:
-        if state["sent"] < requests:
-            state["sent"] += 1
-            connection.send(request_bytes(port, path, body, f"{os.getpid()}-{state['sent']}"))
+        number = next(numbers, None)
+        if number is not None:
+            connection.send(request_bytes(port, path, body, f"{os.getpid()}-{number}"), time.time())
 
     def answered(connection: Connection, status: int) -> None:
-        latencies.append(time.perf_counter() - connection.sent_at)
-        statuses[status] = statuses.get(status, 0) + 1
-        state["answered"] += 1
-        if state["answered"] == requests and not done.done():
-            done.set_result(None)
+        tally.count(connection, status, requests)
         more(connection)
 
-    made = [
-        (await loop.create_connection(lambda: Connection(answered), "127.0.0.1", port))[1]
-        for _ in range(connections)
-    ]
-    started = time.perf_counter()
+    made = [await connect(port, answered) for _ in range(connections)]
+    tally.began = time.time()
     for connection in made:
         more(connection)
-    async with asyncio.timeout(300):
-        await done
-    seconds = time.perf_counter() - started
-    for connection in made:
-        connection.transport.close()
-    return {"statuses": statuses, "seconds": seconds, "latencies": latencies}
+    return await tally.result()
 
 
 async def open_loop(port: int, path: str, body: bytes, rate: float, seconds: float) -> dict[str, Any]:
     """At a fixed rate; the delivery id carries the scheduled time in nanoseconds."""
-    loop = asyncio.get_running_loop()
     free: list[Connection] = []
-    statuses: dict[int, int] = {}
+    total = max(1, int(rate * seconds))
+    tally = Tally()
 
     def answered(connection: Connection, status: int) -> None:
-        statuses[status] = statuses.get(status, 0) + 1
+        tally.count(connection, status, total)
         free.append(connection)
 
-    async def connect() -> Connection:
-        return (await loop.create_connection(lambda: Connection(answered), "127.0.0.1", port))[1]
-
-    free.extend([await connect() for _ in range(64)])
-    total, started = int(rate * seconds), time.time_ns()
+    free.extend([await connect(port, answered) for _ in range(64)])
+    started = time.time_ns()
     for number in range(total):
         due = started + int(number * 1e9 / rate)
         while (rest := (due - time.time_ns()) / 1e9) > 0:
             await asyncio.sleep(rest)
-        connection = free.pop() if free else await connect()
-        connection.send(request_bytes(port, path, body, f"{due}-{number}"))
-    await asyncio.sleep(1.0)
-    return {"statuses": statuses, "sent": total}
+        connection = free.pop() if free else await connect(port, answered)
+        connection.send(request_bytes(port, path, body, f"{due}-{number}"), due / 1e9)
+    return await tally.result()
 
 
 def main() -> None:
@@ -153,11 +168,14 @@ def main() -> None:
 
 
 def generate(**given: Any) -> dict[str, Any]:
-    """Run the generator in a process of its own, on the second processor."""
+    """Run the generator in a process of its own, on the second processor.
+
+    Gives statuses (counts), latencies [s], began [s since 1970] and seconds (to the last answer).
+    """
     given.setdefault("size", 10_000)
     done = subprocess.run(
         [*pinned(1), sys.executable, "-m", "benchmarks.load"], input=json.dumps(given) + "\n",
-        capture_output=True, text=True, check=True, timeout=400,
+        capture_output=True, text=True, check=True, timeout=400, cwd=ROOT,
     )  # fmt: skip
     result: dict[str, Any] = json.loads(done.stdout)
     return result
@@ -168,9 +186,9 @@ def pinned(cpu: int) -> list[str]:
 
 
 def cpu_seconds(pid: int) -> float:
-    """User and system time of a process and its ended children so far."""
-    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / TICKS
+    """Time on a processor of all threads that a process has now, to the nanosecond."""
+    tasks = Path(f"/proc/{pid}/task").iterdir()
+    return sum(int((task / "schedstat").read_text().split()[0]) for task in tasks) / 1e9
 
 
 def resident_mib(pid: int) -> float:
@@ -186,43 +204,58 @@ def free_port() -> int:
 
 
 @contextmanager
-def process(
-    *command: str, ports: tuple[int, ...], cwd: Path | None = None
-) -> Iterator[subprocess.Popen[bytes]]:
-    """A server on the first processor, from when its ports answer until it is stopped."""
-    child = subprocess.Popen(
-        [*pinned(0), *command], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, cwd=cwd
-    )
-    try:
-        for port in ports:
-            wait_for(port, child)
-        yield child
-    finally:
-        child.send_signal(signal.SIGTERM)
+def process(*command: str, port: int, cpu: int = 0) -> Iterator[int]:
+    """A server on one processor, from when its port answers until it is stopped; gives its process id."""
+    with tempfile.TemporaryFile() as errors:
+        child = subprocess.Popen([*pinned(cpu), *command], stdout=subprocess.DEVNULL, stderr=errors, cwd=ROOT)
         try:
-            child.wait(30)
-        except subprocess.TimeoutExpired:
-            child.kill()
-            child.wait()
-        if child.stderr:
-            child.stderr.close()
+            if not answers(port, child):
+                errors.seek(0)
+                raise RuntimeError(f"{command} does not listen on {port}: {errors.read().decode()}")
+            yield child.pid
+        finally:
+            stop(child)
 
 
-def wait_for(port: int, child: subprocess.Popen[bytes]) -> None:
+def answers(port: int, child: subprocess.Popen[bytes]) -> bool:
+    """Wait until something listens on the port; False when the process ends or takes too long."""
     deadline = time.monotonic() + 30
-    while time.monotonic() < deadline:
-        if child.poll() is not None:
-            raise RuntimeError((child.stderr.read() if child.stderr else b"").decode())
+    while time.monotonic() < deadline and child.poll() is None:
         with socket.socket() as probe:
             if probe.connect_ex(("127.0.0.1", port)) == 0:
-                return
+                return True
         time.sleep(0.02)
-    raise TimeoutError(f"nothing listens on {port}")
+    return False
+
+
+def stop(child: subprocess.Popen[bytes]) -> None:
+    child.send_signal(signal.SIGTERM)
+    try:
+        child.wait(30)
+    except subprocess.TimeoutExpired:
+        child.kill()
+        child.wait()
 
 
 def percentile(values: list[float], share: float) -> float:
     ordered = sorted(values)
     return ordered[min(len(ordered) - 1, int(len(ordered) * share))]
+
+
+def ratio(ours: Sequence[float], theirs: Sequence[float]) -> float:
+    """Median of the ratios of runs that were made in turn: what slows both down drops out."""
+    return statistics.median(a / b for a, b in zip(ours, theirs, strict=True))
+
+
+def tell(what: str, value: float, aim: float | None, detail: str, unit: str = "x") -> None:
+    """One line: the figure, its aim and whether it is kept, and what it was made of."""
+    kept = "" if aim is None else "ok" if value <= aim else "MISSED"
+    wanted = "no aim" if aim is None else f"<= {aim:g}{unit}"
+    print(f"{what:56} {f'{value:.2f}{unit}':>10}  {wanted:>9}  {kept:6}  {detail}", flush=True)
+
+
+def micro(seconds: Sequence[float]) -> str:
+    return f"{statistics.median(seconds) * 1e6:.0f} us"
 
 
 if __name__ == "__main__":

@@ -31,8 +31,11 @@ def sink(port: int) -> None:
     """Counts what arrives and how late it is (X-Due: the scheduled time in nanoseconds); GET tells."""
     ids: dict[str, int] = {}
     late: list[float] = []
+    last = 0.0
 
     async def take(request: web.Request) -> web.Response:
+        nonlocal last
+        last = time.time()
         key = request.headers.get("Idempotency-Key", "")
         ids[key] = ids.get(key, 0) + 1
         due = request.headers.get("X-Due", "").partition("-")[0]
@@ -42,7 +45,7 @@ def sink(port: int) -> None:
         return web.Response(text="ok")
 
     async def tell(_: web.Request) -> web.Response:
-        found = {"count": sum(ids.values()), "distinct": len(ids), "late": late}
+        found = {"count": sum(ids.values()), "distinct": len(ids), "late": late, "last": last}
         return web.Response(text=json.dumps(found), content_type="application/json")
 
     async def forget(_: web.Request) -> web.Response:

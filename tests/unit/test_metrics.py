@@ -15,7 +15,7 @@ def page() -> str:
     trigger.action.observe(0.5)
     trigger.result("fired")
     metrics.gauge("events_bus_ready", "1: the bus stores", lambda: [({"bus": "ci/default"}, 1.0)])
-    metrics.gauge("events_trigger_waiting", "firings that wait", lambda: [])
+    metrics.gauge("events_trigger_waiting", "firings that wait", list)
     return metrics.page().decode()
 
 

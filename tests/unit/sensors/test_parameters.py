@@ -137,7 +137,7 @@ def test_other_data_is_an_error_unless_there_is_a_default(media: str, data: byte
 def test_what_is_missing_is_told_with_what_was_tried():
     src = parameter("a", dataKey="body.nope", dataTemplate="{{ .Input.nope }}").src
     assert src is not None
-    with pytest.raises(EvaluationError, match="dependency dep: no value from dataTemplate.*body.nope"):
+    with pytest.raises(EvaluationError, match=r"dependency dep: no value from dataTemplate.*body\.nope"):
         compile_source(src)(firing())
 
 
