@@ -53,7 +53,11 @@ def trigger_lines(trigger: Any) -> list[str]:
     """The result with its reason, the steps of each dependency, what was done and when."""
     reason = f": {trigger['reason']}" if trigger["reason"] else ""
     head = f"{mark(trigger['result'])} {trigger['sensor']}.{trigger['trigger']} {trigger['result']}{reason}"
-    return [head, *dependency_lines(trigger["steps"]), *decision_lines(trigger["decisions"])]
+    return [
+        head,
+        *dependency_lines(trigger["steps"], trigger["hints"]),
+        *decision_lines(trigger["decisions"]),
+    ]
 
 
 def mark(result: str) -> str:
@@ -62,11 +66,12 @@ def mark(result: str) -> str:
     return "✓" if result in GOOD else "✗"
 
 
-def dependency_lines(dependencies: dict[str, Any]) -> list[str]:
+def dependency_lines(dependencies: dict[str, Any], hints: dict[str, list[str]] | None = None) -> list[str]:
     lines = []
     for name, steps in dependencies.items():
         lines.append(f"    dependency {name}{':' if steps else ' has no filters'}")
         lines += [f"      {line}" for step in steps for line in step_lines(step)]
+        lines += [f"      hint: {hint}" for hint in (hints or {}).get(name, ())]
     return lines
 
 

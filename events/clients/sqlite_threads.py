@@ -107,11 +107,13 @@ class Writer(_Told):
     async def open(self) -> None:
         """Start the thread; returns when its session is open, raises what the session raised."""
         self.start()
+        opened = False
         try:
             await asyncio.shield(self._opened)
-        except Exception:
-            await self.joined()
-            raise
+            opened = True
+        finally:
+            if not opened:
+                await self.aclose()
 
     def submit(self, item: Any, weight: int = 0) -> asyncio.Future[Any]:
         """Hand over one item; its future ends when the item is durable, or with the reason why not.
@@ -241,8 +243,8 @@ class Writer(_Told):
     ) -> None:
         for call in then:
             call()
-        for (_, future, weight), result in zip(batch, results, strict=True):
-            self._waiting -= weight
+        self._waiting -= sum([weight for _, _, weight in batch])
+        for (_, future, _), result in zip(batch, results, strict=True):
             if future.done():
                 continue  # its caller was cancelled
             if isinstance(result, Exception):

@@ -16,6 +16,7 @@ from events.event import FILTERED, TRIGGER_ROLE, Decision, Delivery, Event, Posi
 from events.runtime.plans import SensorPlan, TriggerPlan, compile_sensor
 from events.runtime.records import Body, Parked, SensorRecord, body_key, decode, revision_key
 from events.sensors.explain import Step, decisive, trace
+from events.sensors.misses import near_misses
 from events.sensors.moments import moment
 
 PREVIEW = 64 * 1024
@@ -32,6 +33,8 @@ class TriggerAccount(msgspec.Struct):
     decisions: list[Decision] = []
     steps: dict[str, list[Step]] = {}
     """Dependency -> its steps, recomputed with the revision that was in force."""
+    hints: dict[str, list[str]] = {}
+    """Dependency -> what its filters were probably meant to find, where one refuses."""
     firing: str | None = None
     link: str | None = None
 
@@ -196,8 +199,9 @@ def explain_sensor(
     if not dependencies:
         return []
     steps = {dep.name: trace(dep, found.event, scripts=False) for dep in dependencies}
+    hints = {dep.name: near_misses(dep, found.event) for dep in dependencies if not dep.transform}
     return [
-        explain_trigger(trigger, sensor, found, steps, decisions)
+        explain_trigger(trigger, sensor, found, steps, hints, decisions)
         for trigger in plan.triggers
         if any(name in steps for name in trigger.condition.names) and trigger.role == TRIGGER_ROLE
     ]
@@ -208,6 +212,7 @@ def explain_trigger(
     sensor: KnownSensor,
     found: Delivery,
     steps: Mapping[str, list[Step]],
+    hints: Mapping[str, list[str]],
     decisions: Sequence[Decision],
 ) -> TriggerAccount:
     names = [name for name in trigger.condition.names if name in steps]
@@ -218,8 +223,9 @@ def explain_trigger(
         and one.trigger in {trigger.name, trigger.dlq.name if trigger.dlq else trigger.name}
     ]
     account = TriggerAccount(
-        trigger.sensor, trigger.name, "", "", mine, {name: steps[name] for name in names}
-    )
+        trigger.sensor, trigger.name, "", "", mine, {name: steps[name] for name in names},
+        {name: hints[name] for name in names if hints.get(name)},
+    )  # fmt: skip
     if mine:
         newest = mine[0]
         account.result, account.reason = newest.result, newest.reason

@@ -44,8 +44,8 @@ from events.web.pages import Server, pages
 
 log = logging.getLogger(__name__)
 
-COLLECT = (50_000, 20, 100)
-"""Thresholds of the cycle collector: almost nothing on the event path is part of a cycle."""
+COLLECT = (10_000, 10, 50)
+"""Thresholds of the cycle collector: little on the event path is part of a cycle."""
 
 LOOK = 1.0
 """Seconds between looks for changed files."""

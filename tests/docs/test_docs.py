@@ -239,13 +239,22 @@ def inline_lines() -> list[str]:
     return sorted({line for line in found if "..." not in line and not line.startswith("events --")})
 
 
+LEAST = {
+    **dict.fromkeys(("run", "lint", "test", "explain", "get"), ["X"]),
+    "simulate": ["X", "--from", "X"],
+    "render": ["X", "--trigger", "s.t", "-e", "X"],
+    "eval": ["--path", "X"],
+    "dlq": ["list"],
+    "send": ["event"],
+}
+"""What a command cannot do without, where a sentence only names it."""
+
+
 @pytest.mark.parametrize("line", inline_lines())
 def test_commands_within_sentences_exist(line: str):
     from events.cli import build
 
     words = shlex.split(line)[1:]
-    if len(words) == 1 and words[0] in {"run", "lint", "explain", "get"}:
-        words.append("X")
-    elif len(words) == 1 and words[0] in {"dlq", "send"}:
-        words.append({"dlq": "list", "send": "event"}[words[0]])
+    if len(words) == 1:
+        words += LEAST.get(words[0], [])
     assert build().parse_args(words).command == words[0]

@@ -118,6 +118,11 @@ async def test_an_event_that_cannot_be_evaluated(told: Told):
     assert re.search(r"      ! exprs\.0 size > 5.*\n          .*size > 5", text)
 
 
+async def test_a_near_miss_gets_a_hint(told: Told):
+    text = await told.explain(await told.send("a", {"Ref": "main", "size": 3}), "s.logs")
+    assert "      hint: body.ref does not exist, but body.Ref does, in another spelling\n" in text
+
+
 async def test_an_event_that_nobody_waits_for(told: Told):
     text = await told.explain(await told.send("alone", {}), "no sensor")
     assert text.endswith("\n\nno sensor has a dependency on in/alone\n")

@@ -17,7 +17,7 @@ def account(*triggers: dict[str, Any], note: str = "") -> dict[str, Any]:
 
 
 def trigger(result: str, reason: str = "", **more: Any) -> dict[str, Any]:
-    return {"sensor": "ci", "trigger": "build", "result": result, "reason": reason, "steps": {},
+    return {"sensor": "ci", "trigger": "build", "result": result, "reason": reason, "steps": {}, "hints": {},
             "decisions": [], **more}  # fmt: skip
 
 

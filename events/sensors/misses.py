@@ -47,7 +47,8 @@ def hints(dependency: Dependency, event: Event) -> Iterator[str]:
     filters, compiled = dependency.spec.filters, dependency.filters
     assert filters is not None
     assert compiled is not None
-    refusing = {check.field for kind in compiled.kinds for check in kind.checks if refuses(check.test, event)}
+    kinds = [kind for kind in compiled.kinds if kind.name != "script"]  # nobody could stop one here
+    refusing = {check.field for kind in kinds for check in kind.checks if refuses(check.test, event)}
     paths = [(f"data.{n}", item.path) for n, item in enumerate(filters.data)]
     for n, expr in enumerate(filters.exprs):
         paths += [(f"exprs.{n}", field.path) for field in expr.fields]

@@ -10,8 +10,8 @@ import pytest
 from events.api.sensor import EventDependency
 from events.event import Event
 from events.sensors.dependencies import compile_dependency
+from events.sensors.misses import near_misses
 from events.sensors.problems import Problems
-from events.tools.trial.misses import near_misses
 
 PUSH = {"body": {"ref": "refs/heads/Main", "user_name": "ada", "count": 5, "flag": "yes", "text": " a "}}
 
