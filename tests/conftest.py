@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import os
 import threading
+import tomllib
 from collections.abc import Iterator
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
+SERVERS = tomllib.loads((ROOT / "tests" / "servers.toml").read_text())
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -17,6 +20,18 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         "--require-servers", action="store_true", help="a server that cannot be had fails its tests"
     )
     parser.addoption("--rewrite-golden", action="store_true", help="write golden files anew; review the diff")
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """A test whose server is missing is skipped; with --require-servers it fails where CI needs the server."""
+    for name in {name for mark in item.iter_markers("servers") for name in mark.args}:
+        server = SERVERS[name]
+        if find_spec(server["module"].partition(".")[0]) is not None:
+            continue
+        reason = f"{name} is not there (needs {', '.join(server['needs'])})"
+        if item.config.getoption("--require-servers") and server["required"]:
+            pytest.fail(reason, pytrace=False)
+        pytest.skip(reason)
 
 
 @pytest.fixture(scope="session")

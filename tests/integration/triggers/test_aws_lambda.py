@@ -187,7 +187,7 @@ async def install(rig: Rig) -> None:
     await clients.aclose()
 
 
-@pytest.mark.servers
+@pytest.mark.servers("moto")
 async def test_a_function_of_moto(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     async with moto(tmp_path, monkeypatch) as rig:
         outcome = await rig.run("awsLambda", {**BASE, **KEYS}, DATA)
