@@ -23,7 +23,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:
-    """A test whose server is missing is skipped; with --require-servers it fails where CI needs the server."""
+    """Skip a test whose server is missing; with --require-servers fail it where CI needs that server."""
     for name in {name for mark in item.iter_markers("servers") for name in mark.args}:
         server = SERVERS[name]
         if find_spec(server["module"].partition(".")[0]) is not None:

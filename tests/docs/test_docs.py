@@ -240,7 +240,7 @@ def inline_lines() -> list[str]:
 
 
 LEAST = {
-    **dict.fromkeys(("run", "lint", "test", "explain", "get"), ["X"]),
+    **{name: ["X"] for name in ("run", "lint", "test", "explain", "get")},
     "simulate": ["X", "--from", "X"],
     "render": ["X", "--trigger", "s.t", "-e", "X"],
     "eval": ["--path", "X"],
