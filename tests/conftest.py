@@ -11,6 +11,8 @@ from pathlib import Path
 
 import pytest
 
+pytest.register_assert_rewrite("events.testing")  # contract suites: failures as readable as in tests
+
 ROOT = Path(__file__).resolve().parent.parent
 SERVERS = tomllib.loads((ROOT / "tests" / "servers.toml").read_text())
 

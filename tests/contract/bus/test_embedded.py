@@ -12,13 +12,11 @@ from pathlib import Path
 import pytest
 from blockbuster import blockbuster_ctx
 
-pytest.register_assert_rewrite("events.testing")
-
-from events.bus._base import Bus  # noqa: E402 - after the registration
-from events.bus.embedded import EmbeddedBus  # noqa: E402
-from events.bus.retention import Retention  # noqa: E402
-from events.clients.sqlite import wal_of  # noqa: E402
-from events.testing.bus import BusContract, Harness  # noqa: E402
+from events.bus._base import Bus
+from events.bus.embedded import EmbeddedBus
+from events.bus.retention import Retention
+from events.clients.sqlite import wal_of
+from events.testing.bus import BusContract, Harness
 
 DAY_NS = 86_400 * 10**9
 LARGEST_FILE = 400 << 10

@@ -57,13 +57,15 @@ def run_until_killed(path: Path, name: str, seconds: float, step: str | None = N
         assert child.stdout is not None
         assert child.stderr is not None
         output, end = bytearray(), time.monotonic() + PATIENCE
-        while time.monotonic() < end and select.select([child.stdout], [], [], end - time.monotonic())[0]:
+        while select.select([child.stdout], [], [], max(0.0, end - time.monotonic()))[0]:
             chunk = os.read(child.stdout.fileno(), 1 << 16)
             if not chunk:
                 break
             if not output and step is None:
                 end = time.monotonic() + seconds
             output += chunk
+            if time.monotonic() >= end:
+                break
         child.kill()
         output += child.stdout.read()
         errors = child.stderr.read().decode()

@@ -7,14 +7,10 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
-import pytest
-
-pytest.register_assert_rewrite("events.testing")
-
-from events.bus._base import Bus  # noqa: E402 - after the registration
-from events.bus.memory import MemoryBus, MemoryLog  # noqa: E402
-from events.bus.retention import Retention  # noqa: E402
-from events.testing.bus import BusContract, Harness  # noqa: E402
+from events.bus._base import Bus
+from events.bus.memory import MemoryBus, MemoryLog
+from events.bus.retention import Retention
+from events.testing.bus import BusContract, Harness
 
 DAY_NS = 86_400 * 10**9
 

@@ -38,7 +38,7 @@ async def test_json_and_plain_text_are_text_the_rest_is_base64(
     async with rigged() as rig:
         outcome = await rig.fire("log", compiled("log", {})(firing(dep=event(data, media))))
     assert [record.getMessage() for record in caplog.records] == [text]
-    assert outcome.detail == "1 lines logged"
+    assert outcome.detail == "1 line logged"
 
 
 async def test_a_line_for_each_event_with_its_context(caplog: pytest.LogCaptureFixture):
