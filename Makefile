@@ -13,8 +13,8 @@ run: $(STAMP) ## the demo: GitHub push to CI Workflow, notification, calendar ti
 test: $(STAMP) ## everything; REQUIRE_SERVERS=1 turns missing servers into failures
 	$(BIN)/python -m pytest -n $(JOBS) $(if $(REQUIRE_SERVERS),--require-servers)
 
-test-fast: $(STAMP) ## no servers, no processes
-	$(BIN)/python -m pytest -n $(JOBS) -m "not servers and not e2e"
+test-fast: $(STAMP) ## rules and contracts only: no servers, no processes
+	$(BIN)/python -m pytest -n $(JOBS) -m "not servers and not e2e" tests/unit tests/compat tests/contract tests/docs
 
 lint: $(STAMP) ## style, types, import contracts
 	$(BIN)/ruff check .

@@ -141,11 +141,13 @@ def find_events(db: sqlite3.Connection, query: EventQuery, place: Place) -> list
     """See EventQuery."""
     where, values = _event_conditions(query)
     order = "DESC" if query.newest_first else "ASC"
-    sql = (
-        f"SELECT seq AS number, {DATA_BYTES} AS size FROM {EVENTS}"  # noqa: S608 - own texts
-        f"{_where(where)} ORDER BY seq {order} LIMIT :limit"
-    )
     with snapshot(db):
+        between, bounds = _stored_between(db, query)
+        values |= bounds
+        sql = (
+            f"SELECT seq AS number, {DATA_BYTES} AS size FROM {EVENTS}"  # noqa: S608 - own texts
+            f"{_where(where + between)} ORDER BY seq {order} LIMIT :limit"
+        )
         found: list[tuple[int, int]] = []
         for topic in _topics_like(db, query):
             found += _pairs(db, sql, values | {"topic": topic})
@@ -178,18 +180,38 @@ def _event_conditions(query: EventQuery) -> tuple[list[str], dict[str, Any]]:
     if query.after is not None:
         where.append("seq < :after" if query.newest_first else "seq > :after")
         values["after"] = query.after.offset
-    if query.since_ns is not None or query.until_ns is not None:
-        where.append(STORED_BETWEEN)
-        values["since"] = -MOST if query.since_ns is None else max(-MOST, min(query.since_ns, MOST))
-        values["until"] = MOST if query.until_ns is None else max(-MOST, min(query.until_ns, MOST))
     return where, values
 
 
-STORED_BETWEEN = """seq BETWEEN
- (SELECT min(seq) FROM events WHERE stored_ns >= :since AND stored_ns < :until) AND
- (SELECT max(seq) FROM events WHERE stored_ns >= :since AND stored_ns < :until)
- AND +stored_ns >= :since AND +stored_ns < :until"""
-"""By the time index, but in the order of offsets: the clock may have been set back between two events."""
+def _stored_between(db: sqlite3.Connection, query: EventQuery) -> tuple[list[str], dict[str, int]]:
+    """Conditions for the time of storing. It grows with the offset, but for a clock that was set back."""
+    if query.since_ns is None and query.until_ns is None:
+        return [], {}
+    since = max(-MOST, min(-MOST if query.since_ns is None else query.since_ns, MOST))
+    until = max(-MOST, min(MOST if query.until_ns is None else query.until_ns, MOST))
+    floor, ordered_from = db.execute("SELECT floor, ordered_from FROM log").fetchone()
+    high = head_of(db) + 1
+    first = _first_since(db, since, ordered_from, high) if ordered_from <= floor + 1 else 0
+    bounds = {
+        "first": first,
+        "end": _first_since(db, until, ordered_from, high),
+        "since": since,
+        "until": until,
+    }
+    return ["seq >= :first AND seq < :end AND stored_ns >= :since AND stored_ns < :until"], bounds
+
+
+def _first_since(db: sqlite3.Connection, time_ns: int, low: int, high: int) -> int:
+    """The first offset from `low` on with an event stored at or after the time, at most `high`."""
+    sql = "SELECT seq, stored_ns FROM events WHERE seq >= ? ORDER BY seq LIMIT 1"
+    while low < high:
+        middle = (low + high) // 2
+        row = db.execute(sql, (middle,)).fetchone()
+        if row is None or row[1] >= time_ns:
+            high = middle
+        else:
+            low = row[0] + 1
+    return low
 
 
 def _where(conditions: list[str]) -> str:

@@ -2,9 +2,9 @@
 
 Promise   a file appears whole or not at all (made beside, synced, renamed); a file that is not ours, of a
           newer version, of other settings or visibly damaged is refused with the next step
-Rows      `seq` is the offset in partition 0. `payloads` says where the data of an event is that is not in
-          its row. A decision goes with the event at `goes_with`: its own, or the newest at that time if its
-          own was discarded already
+Rows      `seq` is the offset in partition 0. From `ordered_from` on, `stored_ns` never falls. `payloads` says
+          where the data of an event is that is not in its row. A decision goes with the event at `goes_with`:
+          its own, or the newest at that time if its own was discarded already
 """
 
 from __future__ import annotations
@@ -31,8 +31,9 @@ PRAGMA user_version = {SCHEMA};
 BEGIN;
 CREATE TABLE meta(key TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT, WITHOUT ROWID;
 CREATE TABLE log(only INTEGER PRIMARY KEY CHECK (only = 0),
-                 floor INTEGER NOT NULL, counted INTEGER NOT NULL, bytes INTEGER NOT NULL) STRICT;
-INSERT INTO log VALUES (0, 0, 0, 0);
+                 floor INTEGER NOT NULL, ordered_from INTEGER NOT NULL,
+                 counted INTEGER NOT NULL, bytes INTEGER NOT NULL) STRICT;
+INSERT INTO log VALUES (0, 0, 0, 0, 0);
 
 CREATE TABLE topics(no INTEGER PRIMARY KEY, source TEXT NOT NULL, subject TEXT NOT NULL,
                     UNIQUE (source, subject)) STRICT;
@@ -41,7 +42,6 @@ CREATE TABLE events(seq INTEGER PRIMARY KEY, stored_ns INTEGER NOT NULL, topic I
                     data BLOB) STRICT;
 CREATE UNIQUE INDEX events_key ON events(id, topic);
 CREATE INDEX events_topic ON events(topic);
-CREATE INDEX events_time ON events(stored_ns);
 CREATE TABLE payloads(seq INTEGER PRIMARY KEY, segment INTEGER NOT NULL, at INTEGER NOT NULL,
                       size INTEGER NOT NULL) STRICT;
 CREATE TABLE cursors(name TEXT PRIMARY KEY, value BLOB NOT NULL) STRICT, WITHOUT ROWID;

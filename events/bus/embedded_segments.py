@@ -1,7 +1,7 @@
 """embedded_segments: large payloads of busy moments, in append-only files beside an embedded bus.
 
-Why       SQLite writes a payload twice (its log, then the file) and computes a checksum of it. In a group of
-          10 kB events a segment takes 1.7 times less CPU, in groups of 100 kB events 4 times less
+Why       SQLite writes a payload twice (its log, then the file) and computes a checksum of it. In groups of
+          10 kB events a segment takes 1.7 times less CPU, measured with benchmarks/bus.py
 When      with durability "power", in groups with WORTH_BYTES of payloads from LARGE_BYTES on: a segment needs
           a sync of its own, which does not pay for a single event
 Promise   the payloads are synced before the rows that name them commit, and rows are the truth: bytes that no

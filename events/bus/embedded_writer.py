@@ -43,6 +43,9 @@ SPARE = 16
 NOTED = 10_000
 """Events after which the sizes are noted, at the latest."""
 
+STANDS_STILL_NS = 10**9
+"""By how much a clock may be set back before times of storing fall."""
+
 SIZE = f"{DATA_BYTES} + {OVERHEAD_BYTES}"
 SIZE_ABOVE = f"SELECT ifnull(sum({SIZE}), 0) FROM {EVENTS} WHERE seq > ?"  # noqa: S608 - own texts
 OLDEST_EVENTS = (
@@ -145,6 +148,8 @@ class Log:
         self._leased = leased_shards(restored(name) for name, _, _ in epochs)
         self._marks: dict[int, int] = dict(db.execute("SELECT shard, reached FROM marks").fetchall())
         self._read_oldest(db)
+        newest = db.execute("SELECT stored_ns FROM events ORDER BY seq DESC LIMIT 1").fetchone()
+        self._newest_ns: int = newest[0] if newest else -MOST
         self._emptied = True
         last = "SELECT segment, at, size FROM payloads ORDER BY seq DESC LIMIT 1"
         self._segments.resume(db.execute(last).fetchone())
@@ -157,11 +162,17 @@ class Log:
         self._oldest_ns: int
         self._oldest, self._oldest_ns = oldest or (self.head, MOST)
 
+    def _time(self) -> int:
+        """Now, as the log sees it: a clock that is set back a little stands still instead."""
+        now_ns, newest_ns = self._clock(), self._newest_ns
+        return newest_ns if newest_ns - STANDS_STILL_NS <= now_ns < newest_ns else now_ns
+
     # one group
 
     def apply(self, db: sqlite3.Connection, items: list[Any], then: Then) -> list[Any]:
         if self._stale:
             self._read(db)
+        self._now_ns = self._time()
         publishes = [item for item in items if type(item) is Publish]
         size = sum([publish.size for publish in publishes])
         if len(publishes) == len(items) and self._is_simple(publishes, size):
@@ -191,7 +202,8 @@ class Log:
             and self._insert_events.single_step(sum([len(publish.events) for publish in publishes]))
             and not any(publish.cursor for publish in publishes)
             and self._retention.excess(self.bytes + size) <= 0
-            and not self._is_untidy(self._clock(), size)
+            and self._now_ns >= self._newest_ns
+            and not self._is_untidy(size)
             and not self._unknown_topics(publishes)
         )
 
@@ -243,7 +255,7 @@ class Log:
         self, db: sqlite3.Connection, publishes: list[Publish], size: int, then: Then
     ) -> list[list[Stored]]:
         """Insert all events of all publishes, `size` bytes; what each publish gets to know."""
-        now_ns, first = self._clock(), self.head + 1
+        now_ns, first = self._now_ns, self.head + 1
         events = [event for publish in publishes for event in publish.events]
         rows = event_rows(events, first, now_ns, self._topics, self._namespace)
         moved = self._moved(rows) if self._move_payloads and size >= WORTH_BYTES else []
@@ -262,7 +274,9 @@ class Log:
         if positions:
             if self._oldest_ns == MOST:
                 self._oldest, self._oldest_ns = positions[0].offset, now_ns
-            before, self.head = self.head, positions[-1].offset
+            if now_ns < self._newest_ns:
+                db.execute("UPDATE log SET ordered_from = ?", (first,))
+            before, self.head, self._newest_ns = self.head, positions[-1].offset, now_ns
             self.bytes += size
             deliveries = list(map(Delivery, events, positions, repeat(now_ns)))
             then.append(partial(self._published, Chunk(deliveries, before, self.head, size)))
@@ -347,7 +361,8 @@ class Log:
     def rest(self, db: sqlite3.Connection) -> bool:
         if self._stale:
             self._read(db)
-        if not self._is_untidy(self._clock(), self._wanted) and self._counted == self.head:
+        self._now_ns = self._time()
+        if not self._is_untidy(self._wanted) and self._counted == self.head:
             return False
         db.execute("BEGIN IMMEDIATE")
         more = self._tidy(db, self._wanted)
@@ -356,9 +371,9 @@ class Log:
         self._commit_all(db)
         return more
 
-    def _is_untidy(self, now_ns: int, more_bytes: int) -> bool:
+    def _is_untidy(self, more_bytes: int) -> bool:
         """Whether something should be discarded, and may; or the sizes should be noted."""
-        too_old = self._oldest_ns <= self._retention.oldest_ns(now_ns)
+        too_old = self._oldest_ns <= self._retention.oldest_ns(self._now_ns)
         too_much = self._retention.excess(self.bytes + more_bytes) > 0
         may = self._oldest <= self._limit()
         return ((too_old or too_much) and may) or self.head - self._counted > NOTED
@@ -369,19 +384,18 @@ class Log:
 
     def _tidy(self, db: sqlite3.Connection, more_bytes: int) -> bool:
         """Discard one slice, or some more if the bytes to come need it. True: more may go."""
-        now_ns = self._clock()
-        if not self._is_untidy(now_ns, more_bytes):
+        if not self._is_untidy(more_bytes):
             return False
         for _ in range(SLICES):
-            went = self._discard(db, now_ns, more_bytes)
+            went = self._discard(db, more_bytes)
             if not went or self._retention.excess(self.bytes + more_bytes) <= 0:
                 break
         self._note_sizes(db)
         return went
 
-    def _discard(self, db: sqlite3.Connection, now_ns: int, more_bytes: int) -> bool:
+    def _discard(self, db: sqlite3.Connection, more_bytes: int) -> bool:
         """One slice of the oldest events, with their decisions."""
-        until, freed = self._slice(db, now_ns, more_bytes)
+        until, freed = self._slice(db, more_bytes)
         if until == self.floor:
             return False
         db.execute("DELETE FROM events WHERE seq <= ?", (until,))
@@ -397,9 +411,10 @@ class Log:
         self._read_oldest(db)
         return True
 
-    def _slice(self, db: sqlite3.Connection, now_ns: int, more_bytes: int) -> tuple[int, int]:
+    def _slice(self, db: sqlite3.Connection, more_bytes: int) -> tuple[int, int]:
         """The last offset of the slice, and its bytes. What is too large goes a little below the limit."""
-        oldest_ns, excess = self._retention.oldest_ns(now_ns), self._retention.excess(self.bytes + more_bytes)
+        oldest_ns = self._retention.oldest_ns(self._now_ns)
+        excess = self._retention.excess(self.bytes + more_bytes)
         surplus = excess + (self._retention.max_bytes or 0) // SPARE if excess > 0 else 0
         (oldest,) = db.execute(OLDEST_EVENTS, (self._limit(), SLICE)).fetchone()
         until, freed = self.floor, 0

@@ -13,6 +13,7 @@ from events.cli._shared import (
     add_namespace,
     add_output,
     command,
+    count,
     fail,
     port,
     require_paths,
@@ -53,6 +54,15 @@ def add_serving(parser: argparse.ArgumentParser) -> None:
         "costs less latency",
     )  # fmt: skip
     parser.add_argument(
+        "--keep", metavar="DURATION", type=age, default="168h",
+        help="how long handled events are kept, such as 36h or 90m (default: 168h)",
+    )  # fmt: skip
+    parser.add_argument(
+        "--keep-mib", metavar="MIB", type=mebibytes, default="4096",
+        help="size of a bus above which handled events go earlier; when there are none, new events are "
+        "refused until there is room (default: 4096)",
+    )  # fmt: skip
+    parser.add_argument(
         "--guard", choices=("off", "allow-private", "strict"), default="allow-private",
         help="addresses that outgoing HTTP may reach (default: allow-private)",
     )  # fmt: skip
@@ -66,6 +76,25 @@ def add_serving(parser: argparse.ArgumentParser) -> None:
     add_output(parser)
 
 
+def age(text: str) -> float:
+    """Seconds of a duration above 0, such as 36h. Raises ArgumentTypeError."""
+    from events.errors import ExpressionError
+    from events.lang.duration import parse_duration
+
+    try:
+        found = parse_duration(text)
+    except ExpressionError as exc:
+        raise argparse.ArgumentTypeError(str(exc)) from exc
+    if found <= 0:
+        raise argparse.ArgumentTypeError(f"{text!r} is not above 0")
+    return found / 1e9
+
+
+def mebibytes(text: str) -> int:
+    """As bytes. Raises ValueError."""
+    return count(text) << 20
+
+
 def options_of(args: argparse.Namespace) -> Options:
     """Raises Exit."""
     from events.runtime.standalone import Options
@@ -74,7 +103,8 @@ def options_of(args: argparse.Namespace) -> Options:
         fail(USAGE, f"there is no folder {args.secrets} for --secrets")
     return Options(
         paths=args.paths, data=Path(args.data), namespace=args.namespace, host=args.host, port=args.port,
-        secrets=args.secrets, durability=args.durability, guard=args.guard,
+        secrets=args.secrets, durability=args.durability, keep=args.keep, keep_bytes=args.keep_mib,
+        guard=args.guard,
     )  # fmt: skip
 
 

@@ -5,6 +5,7 @@ Works on the running instance and on its store alone.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -175,7 +176,7 @@ class KnownSensor(msgspec.Struct):
             return None
         if digest not in self.compiled:
             source = await bus.blob(self.shard, revision_key(digest))
-            model = None if source is None else Sensor.model_validate(orjson.loads(source))
+            model = None if source is None else Sensor.model_validate(json.loads(source))
             self.compiled[digest] = None if model is None else compile_sensor(model)
         return self.compiled[digest]
 

@@ -78,8 +78,9 @@ def digest(data: bytes) -> str:
 
 
 def canonical(value: object) -> bytes:
-    """JSON with sorted keys; integers of any size, which a manifest may hold."""
-    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode()
+    """JSON in ASCII with sorted keys, for `json.loads`: manifests may hold integers of any size and halves of
+    surrogate pairs."""
+    return json.dumps(value, sort_keys=True, separators=(",", ":")).encode()
 
 
 def compile_sensor(sensor: Sensor) -> SensorPlan:

@@ -7,10 +7,9 @@ by the revision that handled it first.
 from __future__ import annotations
 
 import itertools
+import json
 from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
-
-import orjson
 
 from events.bus._base import Mark
 from events.event import DLQ_ROLE, TRIGGER_ROLE, Event, Position
@@ -200,7 +199,7 @@ def start_of(record: SensorRecord, dep: Dependency) -> Mark | None:
 def old_plan(source: bytes) -> SensorPlan:
     from events.api.sensor import Sensor
 
-    return compile_sensor(Sensor.model_validate(orjson.loads(source)))
+    return compile_sensor(Sensor.model_validate(json.loads(source)))
 
 
 def named(plan: SensorPlan) -> Iterable[tuple[tuple[str, str, str], TriggerPlan]]:

@@ -21,6 +21,7 @@ import msgspec
 from events.aio import Group
 from events.bus._base import Bus
 from events.bus.embedded import EmbeddedBus
+from events.bus.retention import Retention
 from events.clients.http import Guard, Sessions
 from events.clients.secrets import LocalSecrets, Ref
 from events.errors import EventsError, ManifestError, Permanent
@@ -65,6 +66,10 @@ class Options(NamedTuple):
     """Of the pages /healthz, /readyz, /metrics; 0: any free one."""
     secrets: Path | None = None
     durability: str = "power"
+    keep: float = 7 * 86_400.0
+    """Seconds that handled events are kept."""
+    keep_bytes: int = 4 << 30
+    """Size of a bus above which handled events go earlier, and without any no more are accepted."""
     guard: Guard = "allow-private"
     watch: bool = True
 
@@ -128,6 +133,7 @@ class Standalone:
         bus = EmbeddedBus(
             self.folder.bus(namespace, name), f"{namespace}/{name}",
             durability="process" if self.options.durability == "process" else "power",
+            retention=Retention(self.options.keep, self.options.keep_bytes),
         )  # fmt: skip
         await bus.open()
         return bus

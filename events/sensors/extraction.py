@@ -6,10 +6,9 @@ are wanted after all (templates, scripts, containers) is decoded in full then, o
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
-
-import orjson
 
 from events.lang.document import Extractor
 from events.lang.path import compile_path
@@ -22,7 +21,7 @@ def extractors(sensors: Iterable[tuple[Sequence[Dependency], bytes]]) -> dict[To
     """Per topic, for (dependencies, spec as JSON) of each sensor; topics without any path are left out."""
     wanted: dict[Topic, set[str]] = {}
     for dependencies, source in sensors:
-        keys = data_keys(orjson.loads(source))
+        keys = data_keys(json.loads(source))
         for dependency in dependencies:
             if dependency.transform is None:
                 found = wanted.setdefault(dependency.topic, set())

@@ -20,6 +20,8 @@ from events.bus._base import DecisionQuery, EventQuery
 from events.bus.embedded import EmbeddedBus
 from events.event import FINAL, Decision, Delivery, Position
 
+pytestmark = pytest.mark.e2e
+
 CHILD = Path(__file__).with_name("crashing.py")
 CHILD_MODULE = runpy.run_path(str(CHILD))
 STEPS: list[str] = list(CHILD_MODULE["STEPS"])

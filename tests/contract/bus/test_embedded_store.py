@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import os
 import shutil
 import sqlite3
@@ -88,14 +89,27 @@ class TestGroups:
             assert 1_000 <= found[0].stored_ns < 2_000
 
     async def test_a_clock_that_is_set_back_confuses_no_query(self, path: Path) -> None:
-        times = [500, 600, 100, 200, 700]
+        times = [500, 600, 600, 100, 100, 200, 650, 300, 700, 800]
         now = [0]
-        async with opened(path, clock=lambda: now[0]) as bus:
+        async with opened(path, clock=lambda: now[0] * 10**9) as bus:
             for number, moment in enumerate(times):
                 now[0] = moment
                 await bus.publish([event(f"{number}")])
-            found = await bus.find_events(EventQuery(since_ns=150, until_ns=650, newest_first=False))
-            assert [one.event.id for one in found] == ["0", "1", "3"]
+            for since, until in itertools.product(range(50, 900, 50), repeat=2):
+                expected = [f"{n}" for n, moment in enumerate(times) if since <= moment < until]
+                query = EventQuery(since_ns=since * 10**9, until_ns=until * 10**9, newest_first=False)
+                assert [one.event.id for one in await bus.find_events(query)] == expected
+
+    async def test_a_clock_that_is_set_back_a_little_stands_still(self, path: Path) -> None:
+        times = iter([5_000_000_000, 4_900_000_000, 5_100_000_000, 1_000_000_000])
+        now = [0]
+        async with opened(path, clock=lambda: now[0]) as bus:
+            for now[0] in times:
+                await bus.publish([event(f"{now[0]}")])
+            seen = (await read_all(bus, [TOPIC])).deliveries
+            assert [one.stored_ns for one in seen] == [
+                5_000_000_000, 5_000_000_000, 5_100_000_000, 1_000_000_000,
+            ]  # fmt: skip
 
 
 class TestRetention:
