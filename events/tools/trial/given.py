@@ -113,9 +113,15 @@ def sole_event(data: bytes) -> Event | None:
         found = orjson.loads(data)
     except orjson.JSONDecodeError:
         return None
-    if is_row(found) or is_cloud_event(found):
-        return one_event(found, "default", "the file").event
-    return None
+    if isinstance(found, list) and found and all(map(is_event, found)):
+        if len(found) > 1:
+            raise ValueError(f"holds {len(found)} events where one is needed")
+        found = found[0]
+    return one_event(found, "default", "the file").event if is_event(found) else None
+
+
+def is_event(value: Any) -> bool:
+    return is_row(value) or is_cloud_event(value)
 
 
 def recorded(row: Mapping[str, Any]) -> Recorded:

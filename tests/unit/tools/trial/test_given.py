@@ -83,3 +83,11 @@ def test_payload_of_a_file() -> None:
     assert payload_of(b'{"b":2}') == b'{"b":2}'
     assert payload_of(b"no json") == b"no json"
     assert sole_event(b"[1]") is None
+
+
+def test_list_of_one_event_is_that_event_and_more_are_refused() -> None:
+    found = sole_event(orjson.dumps([CLOUD]))
+    assert found is not None
+    assert found.data == b'{"a":1}'
+    with pytest.raises(ValueError, match="holds 2 events where one is needed"):
+        sole_event(orjson.dumps([CLOUD, CLOUD]))
