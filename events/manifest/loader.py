@@ -5,6 +5,7 @@ Everything that is wrong is told at once: a broken document, object or event hid
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -14,7 +15,7 @@ from events.api.common import API_VERSION, Envelope
 from events.api.eventbus import EventBus
 from events.api.eventsource import EventSource
 from events.api.model import Holder, Problem, Severity, walk
-from events.api.origin import Origin
+from events.api.origin import Key, Origin, dotted
 from events.api.sensor import Sensor
 from events.errors import ManifestError
 from events.manifest.decode import decode, warnings
@@ -28,6 +29,8 @@ from events.manifest.yamltext import MAX_DEPTH, is_deeper, read_documents
 
 GROUP = API_VERSION.partition("/")[0]
 KINDS = ("EventSource", "Sensor", "EventBus")
+
+SURROGATE = re.compile("[\ud800-\udfff]")
 
 Kind = TypeVar("Kind", bound=Envelope)
 
@@ -141,6 +144,10 @@ class _Loading:
             said = f"unknown version {raw['apiVersion']!r}"
             report.add(Problem("apiVersion", said, f"write apiVersion: {API_VERSION}", "version"))
             return
+        if (path := half_character(raw)) is not None:
+            said = "holds half of a surrogate pair, which is no character"
+            report.add(Problem(dotted(path), said, "write the character itself", "not-unicode"))
+            return
         raw = {**raw, "metadata": {**raw["metadata"], "namespace": identity.namespace}}
         if identity.kind == "EventSource":
             _keep(self.manifests.event_sources, _envelope(EventSource, raw, report))
@@ -148,6 +155,23 @@ class _Loading:
             _keep(self.manifests.sensors, _envelope(Sensor, raw, report))
         else:
             _keep(self.manifests.event_buses, _envelope(EventBus, raw, report))
+
+
+def half_character(raw: Any) -> tuple[Key, ...] | None:
+    """Where a key or a text is not Unicode: nothing could store or send it."""
+    unread: list[tuple[Any, tuple[Key, ...]]] = [(raw, ())]
+    while unread:
+        value, path = unread.pop()
+        if isinstance(value, str):
+            if not value.isascii() and SURROGATE.search(value):
+                return path
+        elif isinstance(value, dict):
+            if any(isinstance(key, str) and SURROGATE.search(key) for key in value):
+                return path
+            unread += [(inner, (*path, key)) for key, inner in value.items()]
+        elif isinstance(value, list):
+            unread += [(inner, (*path, index)) for index, inner in enumerate(value)]
+    return None
 
 
 def _is_object(raw: Any) -> bool:

@@ -101,7 +101,12 @@ class Instance:
             sys.executable, "-m", "events", *args, "--data", str(self.data),
             stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE, stdin=asyncio.subprocess.DEVNULL,
         )  # fmt: skip
-        out, err = await child.communicate()
+        try:
+            out, err = await child.communicate()
+        finally:
+            if child.returncode is None:  # the test was ended meanwhile
+                child.kill()
+                await child.wait()
         return child.returncode or 0, out.decode(), err.decode()
 
     async def get(self, *args: str) -> Any:

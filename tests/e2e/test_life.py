@@ -6,6 +6,7 @@ import asyncio
 import json
 import os
 import random
+import signal
 import socket
 from pathlib import Path
 
@@ -47,6 +48,22 @@ async def test_sigterm_ends_with_0_and_loses_nothing(scene: Scene):
     made = await scene.instance.get("configmaps")
     assert len(made) == 100
     assert handled > 0, "nothing was in hand at the stop"
+
+
+async def test_a_second_signal_stops_at_once_and_loses_nothing(scene: Scene):
+    await scene.instance.start()
+    scene.target.delay = 20
+    await send_numbers(scene, 1, 3)
+    os.kill(scene.instance.pid, signal.SIGTERM)
+    await asyncio.sleep(1)
+    process = scene.instance.process
+    assert process is not None
+    assert process.returncode is None, "it did not wait for what runs"
+    async with asyncio.timeout(5):
+        await scene.instance.terminate()
+    scene.target.delay = 0
+    await scene.instance.start()
+    await seen(scene, range(1, 4))
 
 
 async def test_a_second_instance_on_the_folder_is_told_whose_it_is(scene: Scene):

@@ -12,6 +12,7 @@ _READING: Final = {
     "duplicate-object": "Two objects of one kind and namespace have the same name.",
     "version": "An apiVersion that is not known.",
     "name": "A name or namespace that Kubernetes refuses.",
+    "not-unicode": "Half of a surrogate pair, which no UTF-8 text can hold.",
     "base64": "Data of a Secret that is not base64.",
 }
 _FIELDS: Final = {

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
 from events.api.common import secret_refs
 from events.manifest import Finding, Manifests, load, load_objects
@@ -445,3 +446,20 @@ def test_only_the_modules_of_used_kinds_are_imported(folder: Path) -> None:
         and not name.rpartition(".")[2].startswith("_")
     }
     assert kinds == {"events.sources.webhook", "events.triggers.log"}
+
+
+@pytest.mark.parametrize(
+    ("given", "field"),
+    [
+        ({"method": "\ud800"}, "spec.webhook.push.method"),
+        ({"metadata": {"\udc80": "a"}}, "spec.webhook.push.metadata"),
+    ],
+)
+def test_half_of_a_surrogate_pair_is_refused(given: dict[str, Any], field: str) -> None:
+    """In objects; text of files that says so is no YAML."""
+    made = yaml.safe_load(SOURCE)
+    made["spec"]["webhook"]["push"] |= given
+    loaded = load_objects([made])
+    (found,) = loaded.errors
+    assert (found.code, found.field) == ("not-unicode", field)
+    assert loaded.event_sources == []
