@@ -96,11 +96,24 @@ class ScriptPool:
             self._slots.release()
 
     async def _run(self, job: Job, timeout: float) -> bytes:
+        """A process that was killed, perhaps before it took the job, is replaced once by another one."""
+        try:
+            return await self._try(job, timeout)
+        except _Ended as exc:
+            if exc.code != -signal.SIGKILL or self._closed:
+                raise self._failure(exc) from exc
+        try:
+            return await self._try(job, timeout)
+        except _Ended as exc:
+            raise self._failure(exc) from exc
+
+    def _failure(self, exc: _Ended) -> Retryable | EvaluationError:
+        return self._closing() if self._closed else EvaluationError(str(exc))
+
+    async def _try(self, job: Job, timeout: float) -> bytes:
         helper = await self._take()
         try:
             return await helper.exchange(job, timeout)
-        except _Ended as exc:
-            raise self._closing() if self._closed else EvaluationError(str(exc)) from exc
         finally:
             if helper.free:
                 self._idle.append(helper)
@@ -140,6 +153,10 @@ class ScriptPool:
 
 class _Ended(Exception):
     """The process ended instead of answering."""
+
+    def __init__(self, code: int, memory_mib: int) -> None:
+        super().__init__(_cause(code, memory_mib))
+        self.code = code
 
 
 class _Helper:
@@ -254,7 +271,7 @@ class _Helper:
             (size,) = HEADER.unpack(await self._reader.readexactly(HEADER.size))
             return await self._reader.readexactly(size)
         except asyncio.IncompleteReadError as exc:
-            raise _Ended(_cause(await self._process.wait(), self._settings.memory_mib)) from exc
+            raise _Ended(await self._process.wait(), self._settings.memory_mib) from exc
 
 
 _ANSWERS: Final = msgspec.msgpack.Decoder(Answer)

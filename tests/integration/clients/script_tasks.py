@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import sys
 import time
 from collections.abc import Callable
@@ -58,6 +59,14 @@ def leave(text: str) -> Callable[[bytes], bytes]:
     return lambda payload: os._exit(int(text))
 
 
+def suicide(text: str) -> Callable[[bytes], bytes]:
+    def run(payload: bytes) -> bytes:
+        os.kill(os.getpid(), signal.SIGKILL)
+        return payload
+
+    return run
+
+
 def abort(text: str) -> Callable[[bytes], bytes]:
     return lambda payload: os.abort()
 
@@ -75,5 +84,5 @@ def refuse(text: str) -> Callable[[bytes], bytes]:
 
 KINDS: dict[str, Callable[[str], Callable[[bytes], bytes]]] = {
     "jq": jq, "lua": lua, "facts": facts, "sleep": sleep, "noise": noise, "memory": memory, "leave": leave,
-    "abort": abort, "bug": bug, "refuse": refuse,
+    "abort": abort, "suicide": suicide, "bug": bug, "refuse": refuse,
 }  # fmt: skip

@@ -96,7 +96,6 @@ def test_other_kinds_have_other_members(data_filter: Any) -> None:
 
 
 def test_transformed_data_may_hold_anything(sensor: Any) -> None:
-    pytest.importorskip("jq")
     head = "name: push, eventSourceName: web, eventName: push, transform: {jq: .}"
     item = "{path: anything, type: string, value: [^a$]}"
     assert sensor(dependencies=f"- {{{head}, filters: {{data: [{item}]}}}}") == []
