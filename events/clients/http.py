@@ -202,6 +202,8 @@ def shown(url: str) -> str:
 
 def retry_after(text: str, now_ns: int) -> float | None:
     """Seconds that a Retry-After header asks to wait (RFC 9110, 10.2.3); None: it says nothing usable."""
+    if not text:
+        return None  # as nearly always: no date is looked for
     if text.isascii() and text.isdigit():
         return min(float(text), LONGEST_WAIT)
     try:
