@@ -15,17 +15,12 @@ from functools import cached_property, lru_cache
 from typing import Final, NamedTuple
 from zoneinfo import ZoneInfo
 
-MONTHS: Final = (
-    "January", "February", "March", "April", "May", "June",
-    "July", "August", "September", "October", "November", "December",
-)  # fmt: skip
-WEEKDAYS: Final = ("Sunday", "Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday")
+from events.lang import utc
+from events.lang.utc import DAYS_OF_400_YEARS, MONTHS, WEEKDAYS, days_before, fields
 
 _DAY: Final = 86_400
-_CYCLE: Final = 146_097 * _DAY
+_CYCLE: Final = DAYS_OF_400_YEARS * _DAY
 """Seconds of 400 years, after which the calendar repeats."""
-_DAYS_TO_1970: Final = 719_468
-"""Days from 0000-03-01 to 1970-01-01."""
 _YEAR_1: Final = -62_135_596_800
 _YEAR_9999: Final = 253_402_300_799
 
@@ -90,38 +85,7 @@ class Local(NamedTuple):
 def local_time(moment: Moment) -> Local:
     """Date and time of day that the zone shows at a moment, in the calendar of Gregory for all years."""
     abbreviation, offset = moment.zone.at(moment.seconds)
-    days, rest = divmod(moment.seconds + offset, _DAY)
-    year, month, day = civil_date(days)
-    hour, minute, second = rest // 3600, rest // 60 % 60, rest % 60
-    yearday = days - days_before(year, 1, 1) + 1
-    return Local(year, month, day, hour, minute, second, (days + 4) % 7, yearday, abbreviation, offset)
-
-
-def civil_date(days: int) -> tuple[int, int, int]:
-    """Year, month and day that lie so many days after 1970-01-01. Years count from March inside."""
-    era, day_of_era = divmod(days + _DAYS_TO_1970, 146_097)
-    year = (day_of_era - day_of_era // 1460 + day_of_era // 36_524 - day_of_era // 146_096) // 365
-    day_of_year = day_of_era - (365 * year + year // 4 - year // 100)
-    march_month = (5 * day_of_year + 2) // 153
-    month = march_month + 3 if march_month < 10 else march_month - 9
-    return year + era * 400 + (month <= 2), month, day_of_year - (153 * march_month + 2) // 5 + 1
-
-
-def days_before(year: int, month: int, day: int) -> int:
-    """Days from 1970-01-01 to a date; days and months outside their range are carried on."""
-    years, month = divmod(month - 1, 12)
-    year += years - (month < 2)
-    march_month = (month - 2) % 12
-    return (
-        365 * year
-        + year // 4
-        - year // 100
-        + year // 400
-        + (153 * march_month + 2) // 5
-        + day
-        - 1
-        - _DAYS_TO_1970
-    )
+    return Local(*fields(utc.Moment(moment.seconds + offset)), abbreviation, offset)
 
 
 def moment_at(zone: Zone, year: int, month: int, day: int, clock: int = 0, nanos: int = 0) -> Moment:

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from typing import Final
 
 from events.errors import EvaluationError
-from events.lang.gotime import MONTHS, UTC_ZONE, WEEKDAYS, Moment, Zone, days_before, moment_at, tokens
+from events.lang.gotime import UTC_ZONE, Moment, Zone, moment_at, tokens
+from events.lang.utc import MONTHS, WEEKDAYS, days_before
 
 _SHORT_MONTHS: Final = tuple(name[:3] for name in MONTHS)
 _SHORT_WEEKDAYS: Final = tuple(name[:3] for name in WEEKDAYS)

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Final
 
 from events.errors import EvaluationError
-from events.lang.gotime import WEEKDAYS
 from events.lang.gotime_parse import parse_moment
+from events.lang.utc import WEEKDAYS
 
 _LAYOUTS: Final = (
     "Mon Jan _2 15:04:05 2006",  # ANSI C

@@ -1,4 +1,4 @@
-"""Dates and times in UTC for any year: seconds since 1970 and what a calendar shows of them."""
+"""The calendar of Gregory for any year: seconds since 1970 in UTC, and what it shows of them."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ MONTHS: Final = (
     "January", "February", "March", "April", "May", "June", "July", "August", "September", "October",
     "November", "December",
 )  # fmt: skip
-DAYS: Final = ("Sunday", "Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday")
+WEEKDAYS: Final = ("Sunday", "Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday")
 COMPOUND: Final = {
     "c": "%a %b %e %H:%M:%S %Y", "+": "%a %b %e %H:%M:%S %Z %Y", "v": "%e-%b-%Y", "r": "%I:%M:%S %p",
     "F": "%Y-%m-%d", "D": "%m/%d/%y", "x": "%m/%d/%y", "T": "%H:%M:%S", "X": "%H:%M:%S", "R": "%H:%M",
 }  # fmt: skip
 """Conversions of strftime and strptime that stand for others."""
 _DAY: Final = 86_400
-_ERA: Final = 146_097  # days of 400 years
+DAYS_OF_400_YEARS: Final = 146_097
 _EPOCH: Final = 719_468  # days from 1 March of year 0 to 1970-01-01
 
 
@@ -40,30 +40,33 @@ class Fields(NamedTuple):
     year_day: int
 
 
-def days(year: int, month: int, day: int) -> int:
+def days_before(year: int, month: int, day: int) -> int:
     """Days since 1970-01-01; months and days beyond their range run on, as in Go's time.Date."""
     year, month = year + (month - 1) // 12, (month - 1) % 12 + 1
     year -= month <= 2
     era, of_era = divmod(year, 400)
     of_year = (153 * ((month + 9) % 12) + 2) // 5
-    return era * _ERA + of_era * 365 + of_era // 4 - of_era // 100 + of_year - _EPOCH + day - 1
+    return era * DAYS_OF_400_YEARS + of_era * 365 + of_era // 4 - of_era // 100 + of_year - _EPOCH + day - 1
 
 
 def seconds(year: int, month: int, day: int, hour: int, minute: int, second: int) -> int:
     """Seconds since 1970; every field may be beyond its range."""
-    return days(year, month, day) * _DAY + hour * 3600 + minute * 60 + second
+    return days_before(year, month, day) * _DAY + hour * 3600 + minute * 60 + second
 
 
 def fields(moment: Moment) -> Fields:
     """Year, month, day and so on, in UTC."""
     count, rest = divmod(moment.seconds, _DAY)
-    year, month, day = _date(count)
+    year, month, day = civil_date(count)
     hour, rest = divmod(rest, 3600)
-    return Fields(year, month, day, hour, *divmod(rest, 60), (count + 4) % 7, count - days(year, 1, 1) + 1)
+    return Fields(
+        year, month, day, hour, *divmod(rest, 60), (count + 4) % 7, count - days_before(year, 1, 1) + 1
+    )
 
 
-def _date(count: int) -> tuple[int, int, int]:
-    era, of_era = divmod(count + _EPOCH, _ERA)
+def civil_date(count: int) -> tuple[int, int, int]:
+    """Year, month and day that lie so many days after 1970-01-01. Years count from March inside."""
+    era, of_era = divmod(count + _EPOCH, DAYS_OF_400_YEARS)
     year = (of_era - of_era // 1460 + of_era // 36524 - of_era // 146096) // 365
     of_year = of_era - (365 * year + year // 4 - year // 100)
     shifted = (5 * of_year + 2) // 153
@@ -71,12 +74,12 @@ def _date(count: int) -> tuple[int, int, int]:
     return year + era * 400 + (month <= 2), month, of_year - (153 * shifted + 2) // 5 + 1
 
 
-def iso_week(shown: Fields) -> tuple[int, int]:
-    """ISO 8601 year and week."""
-    count = days(shown.year, shown.month, shown.day)
+def iso_week(year: int, month: int, day: int) -> tuple[int, int]:
+    """ISO 8601 year and week of a date."""
+    count = days_before(year, month, day)
     thursday = count - (count + 3) % 7 + 3
-    year = _date(thursday)[0]
-    return year, (thursday - days(year, 1, 1)) // 7 + 1
+    year = civil_date(thursday)[0]
+    return year, (thursday - days_before(year, 1, 1)) // 7 + 1
 
 
 def moment(value: float) -> Moment:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from datetime import date as calendar_date
 from typing import Any, Final
 
 from events.errors import EvaluationError, ExpressionError, shorten
@@ -16,6 +15,7 @@ from events.lang.gotime import UTC_ZONE, Moment, Zone, find_zone, moment_at, tok
 from events.lang.gotime_parse import parse_moment
 from events.lang.govalue import Function, GoObject
 from events.lang.sprig.times import GoDuration, GoTime, between, moved
+from events.lang.utc import iso_week
 
 LAYOUTS: Final = (
     "2006-01-02",
@@ -27,9 +27,6 @@ LAYOUTS: Final = (
     "Mon, 02 Jan 2006 15:04:05 MST",
 )
 """What `date` tries when it is given no layout."""
-
-_ISO_CYCLE: Final = 400
-"""Years after which the calendar repeats."""
 
 
 def arithmetic(operator: str, left: Any, right: Any) -> Any:
@@ -78,11 +75,7 @@ def _bound(base: GoObject, name: str, found: Function) -> Callable[..., Any]:
 
 def _iso_year(time: GoTime) -> int:
     local = time.moment.local
-    cycles, year = divmod(local.year, _ISO_CYCLE)
-    return (
-        calendar_date(year + _ISO_CYCLE, local.month, local.day).isocalendar().year
-        + (cycles - 1) * _ISO_CYCLE
-    )
+    return iso_week(local.year, local.month, local.day)[0]
 
 
 _MORE_METHODS: Final[Mapping[str, Mapping[str, Function]]] = {

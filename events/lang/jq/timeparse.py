@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable, Sequence
 from typing import Final
 
-from events.lang.utc import COMPOUND, DAYS, MONTHS, Moment, days, fields, seconds
+from events.lang.utc import COMPOUND, MONTHS, WEEKDAYS, Moment, days_before, fields, seconds
 
 _DIGITS: Final = re.compile("[0-9]*")
 _SPACES: Final = re.compile(r"[ \t\n\v\f\r]*")
@@ -205,7 +205,7 @@ class _Reader:
         """Day of the year, from the week and the day in it."""
         start = self.week_start or 0
         week = self.week + (start > 0 and self.week_day == 1)
-        before = (days(self.year, 1, -start) + 4) % 7
+        before = (days_before(self.year, 1, -start) + 4) % 7
         return -start + week * 7 - before + self.week_day - 1
 
 
@@ -227,8 +227,8 @@ _READERS: Final[dict[str, Callable[[_Reader], None]]] = {
     "B": _named("month", "B", MONTHS),
     "b": _named("month", "b", [name[:3] for name in MONTHS]),
     "h": _named("month", "h", [name[:3] for name in MONTHS]),
-    "A": _named("week_day", "A", DAYS),
-    "a": _named("week_day", "a", [name[:3] for name in DAYS]),
+    "A": _named("week_day", "A", WEEKDAYS),
+    "a": _named("week_day", "a", [name[:3] for name in WEEKDAYS]),
     "w": lambda reader: setattr(reader, "week_day", reader.number("w", 1, 0, 6) + 1),
     "u": lambda reader: setattr(reader, "week_day", reader.number("u", 1, 1, 7) % 7 + 1),
     "V": lambda reader: reader.read_week("V", 1, 4),

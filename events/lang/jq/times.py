@@ -13,7 +13,7 @@ from typing import Final, NamedTuple
 from events.lang.gofmt_scalars import quote
 from events.lang.jq.timeparse import parse_time
 from events.lang.jq.values import JqError, Value, described, is_number, plain, preview, to_float, to_int
-from events.lang.utc import COMPOUND, DAYS, MONTHS, Fields, Moment, fields, iso_week, moment, seconds
+from events.lang.utc import COMPOUND, MONTHS, WEEKDAYS, Fields, Moment, fields, iso_week, moment, seconds
 
 
 def gmtime(value: Value, name: str = "gmtime") -> list[Value]:
@@ -161,8 +161,8 @@ _SHOWN: Final[dict[str | None, Show]] = {
     "Y": lambda shown, style, at: style.number(shown.year, 0 if style.width else 4),
     "y": _number(lambda shown: abs(shown.year) % 100, 2),
     "C": _number(lambda shown: _hundreds(shown.year), 2),
-    "G": lambda shown, style, at: style.number(iso_week(shown)[0], 0 if style.width else 4),
-    "g": _number(lambda shown: abs(iso_week(shown)[0]) % 100, 2),
+    "G": lambda shown, style, at: style.number(iso_week(*shown[:3])[0], 0 if style.width else 4),
+    "g": _number(lambda shown: abs(iso_week(*shown[:3])[0]) % 100, 2),
     "m": _number(lambda shown: shown.month, 2),
     "d": _number(lambda shown: shown.day, 2),
     "e": _number(lambda shown: shown.day, 2, " "),
@@ -175,7 +175,7 @@ _SHOWN: Final[dict[str | None, Show]] = {
     "S": _number(lambda shown: shown.second, 2),
     "w": _number(lambda shown: shown.week_day, 0),
     "u": _number(lambda shown: shown.week_day or 7, 0),
-    "V": _number(lambda shown: iso_week(shown)[1], 2),
+    "V": _number(lambda shown: iso_week(*shown[:3])[1], 2),
     "U": _number(lambda shown: (shown.year_day + 6 - shown.week_day) // 7, 2),
     "W": _number(lambda shown: (shown.year_day + 6 - (shown.week_day - 1) % 7) // 7, 2),
     "s": lambda shown, style, at: style.number(at.seconds, 0, " "),
@@ -183,8 +183,8 @@ _SHOWN: Final[dict[str | None, Show]] = {
     "B": _name(lambda shown: MONTHS[shown.month - 1]),
     "b": _name(lambda shown: MONTHS[shown.month - 1][:3]),
     "h": _name(lambda shown: MONTHS[shown.month - 1][:3]),
-    "A": _name(lambda shown: DAYS[shown.week_day]),
-    "a": _name(lambda shown: DAYS[shown.week_day][:3]),
+    "A": _name(lambda shown: WEEKDAYS[shown.week_day]),
+    "a": _name(lambda shown: WEEKDAYS[shown.week_day][:3]),
     "p": _name(_half),
     "P": _lower_half,
     "Z": _name(lambda shown: "UTC"),

@@ -123,7 +123,7 @@ def cased(name: bytes, value: bytes) -> bytes:
 
 _DATE: Final[dict[str, Callable[[utc.Fields], str]]] = {
     "a": lambda at: "mon",  # what gopher-lua 1.1.2 writes for every day
-    "A": lambda at: utc.DAYS[at.week_day],
+    "A": lambda at: utc.WEEKDAYS[at.week_day],
     "b": lambda at: utc.MONTHS[at.month - 1][:3],
     "B": lambda at: utc.MONTHS[at.month - 1],
     "c": lambda at: f"{_date('%d %b %y %H:%M', at)} UTC",

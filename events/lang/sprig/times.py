@@ -10,19 +10,11 @@ from typing import Any, ClassVar, Final
 
 from events.errors import EvaluationError
 from events.lang.duration import format_duration
-from events.lang.gotime import (
-    MONTHS,
-    UTC_ZONE,
-    WEEKDAYS,
-    Local,
-    Moment,
-    Zone,
-    format_moment,
-    moment_at,
-)
+from events.lang.gotime import UTC_ZONE, Local, Moment, Zone, format_moment, moment_at
 from events.lang.govalue import Function, GoInt64, GoObject
 from events.lang.sprig.cast import wrapped
 from events.lang.sprig.table import Table
+from events.lang.utc import MONTHS, WEEKDAYS
 
 SECOND: Final = 1_000_000_000
 ZERO_TIME_SECONDS: Final = -62_135_596_800

@@ -11,13 +11,12 @@ from events.lang.gotime import (
     UTC_ZONE,
     Moment,
     Zone,
-    civil_date,
-    days_before,
     find_zone,
     format_moment,
     moment_at,
 )
 from events.lang.gotime_parse import parse_moment
+from events.lang.utc import civil_date, days_before
 
 ERROR = ""
 SHOWN = "2006-01-02 15:04:05.999999999 -0700 MST"
