@@ -79,7 +79,8 @@ class SourceRunner:
         context = SourceContext(
             namespace=self.namespace, source=self.source, event=self.event, secrets=lent.secrets,
             listeners=lent.listeners, sessions=lent.sessions, cursor=self._cursor, ready=self._ready,
-            trouble=self._trouble, now_ns=self.now_ns, log=logging.getLogger(f"events.sources.{self.kind}"),
+            trouble=self._trouble, overflow=self._overflow, now_ns=self.now_ns,
+            log=logging.getLogger(f"events.sources.{self.kind}"),
         )  # fmt: skip
         adapter: Source[Any] = cls(self.cfg, context)
         return adapter
@@ -119,6 +120,9 @@ class SourceRunner:
 
     def _trouble(self, reason: str) -> None:
         self.state, self.reason = "trouble", reason
+
+    def _overflow(self, messages: int) -> None:
+        self.counts.overflow += messages
 
     async def _cursor(self) -> bytes | None:
         return await self.bus.cursor(self._cursor_name)

@@ -56,6 +56,8 @@ class SourceContext(NamedTuple):
     """Say so when the source listens; it stays ready until `run` ends or `trouble` is told."""
     trouble: Callable[[str], None]
     """A fault that does not end `run`: shown by /readyz and `events get sources` until `ready`."""
+    overflow: Callable[[int], None]
+    """Count messages that were dropped because a buffer was full."""
     now_ns: Callable[[], int]
     log: logging.Logger
 

@@ -11,10 +11,10 @@ from typing import Any
 
 import pytest
 
-from events.aio import Group
+from events.aio import Group, supervise
 from events.clients.http import Sessions
 from events.clients.secrets import LocalSecrets, Ref
-from events.errors import BusUnavailable
+from events.errors import BusUnavailable, TooLarge
 from events.lang.document import Document
 from events.registry import adapter_class, config_class
 from events.sources._base import Payload, SourceContext
@@ -33,41 +33,70 @@ class Rig:
         self.hold = asyncio.Event()
         self.hold.set()
         self.refuse: Exception | None = None
+        self.asked = asyncio.Event()
+        """Set by the first call of emit, also by one that is held or refused."""
+        self.limit: int | None = None
+        """Bytes of one event above which emit refuses a batch, as a bus does."""
+        self.dropped = 0
         self.ready = asyncio.Event()
         self.troubles: list[str] = []
         self.errors: list[BaseException] = []
+        self.failures: list[BaseException] = []
+        """Why a supervised source was started again."""
         self.listeners, self.sessions = Listeners(), Sessions("off")
         self.secrets = {ref_of(name): text.encode() for name, text in (secrets or {}).items()}
         self._now_ns = now_ns
         self._tasks = Group(lambda _, error: self.errors.append(error))
 
-    async def start(self, kind: str, raw: Mapping[str, Any], *, wait: bool = True) -> None:
-        """Run the source with this config; returns when it is ready. `secrets` keys are `name/key`."""
+    async def start(
+        self, kind: str, raw: Mapping[str, Any], *, wait: bool = True, supervised: bool = False
+    ) -> None:
+        """Run the source with this config; returns when it is ready. `secrets` keys are `name/key`.
+
+        Supervised: a Retryable error is kept in `failures` and the source started again, as at work.
+        """
         cls = adapter_class("sources", kind)
         assert cls is not None
         self.source = cls(config_class("sources", kind).model_validate(raw), self.context())
-        self.task = self._tasks.start("source", self.source.run(self.emit))
+        self.ready.clear()
+        work = supervise(self._run, self._failed) if supervised else self._run()
+        self.task = self._tasks.start("source", work)
         if wait:
             waiting = self._tasks.start("ready", self.ready.wait())
             await asyncio.wait([waiting, self.task], timeout=10, return_when=asyncio.FIRST_COMPLETED)
             if self.task.done():
                 await self.task
 
+    async def _run(self) -> None:
+        await self.source.run(self.emit)
+
+    def _failed(self, error: BaseException, pause: float | None) -> None:
+        self.failures.append(error)
+        self.ready.clear()
+
+    def _overflow(self, messages: int) -> None:
+        self.dropped += messages
+
     def context(self) -> SourceContext:
         return SourceContext(
             namespace="default", source="es", event="ev",
             secrets=LocalSecrets(lambda: self.secrets, environ={}),
             listeners=self.listeners, sessions=self.sessions, cursor=self.cursor, ready=self.ready.set,
-            trouble=self.troubles.append, now_ns=self._now_ns, log=logging.getLogger("events.sources.test"),
+            trouble=self.troubles.append, overflow=self._overflow, now_ns=self._now_ns,
+            log=logging.getLogger("events.sources.test"),
         )  # fmt: skip
 
     async def cursor(self) -> bytes | None:
         return self.cursors[-1] if self.cursors else None
 
     async def emit(self, payloads: Sequence[Payload], cursor: bytes | None = None) -> None:
+        self.asked.set()
         await self.hold.wait()
         if self.refuse is not None:
             raise self.refuse
+        for payload in payloads:
+            if self.limit is not None and len(payload.data) > self.limit:
+                raise TooLarge(len(payload.data), self.limit)
         self.emitted.extend(payloads)
         if cursor is not None:
             self.cursors.append(cursor)
@@ -168,5 +197,139 @@ class SourceContract:
             rig.refuse = BusUnavailable("the bus is away")
             await self.send(rig)
             shown = caplog.text + repr(rig.source) + repr(rig.source.ctx.secrets)
+        for value in self.secrets.values():
+            assert value not in shown
+
+
+class QueueContract:
+    """Clauses for sources that fetch, listen or poll. A subclass says how messages get in.
+
+    `put` sends texts from outside, in order; `shows` finds the text again in an emitted payload. `replay` of
+    the source decides which clauses hold: a source of `none` loses what comes while it does not run.
+    """
+
+    secrets: Mapping[str, str] = {}
+    ordered = True
+    """False where the remote side itself keeps no order."""
+    restarts = True
+    """False where there is no server that could be started anew."""
+
+    async def begin(self, rig: Rig, *, supervised: bool = False) -> None:
+        """Start the source on the rig; also a second time, after `rig.stop()`, with the same settings."""
+        raise NotImplementedError("a subclass starts its source")
+
+    async def put(self, texts: Sequence[str]) -> None:
+        """Messages from outside."""
+        raise NotImplementedError("a subclass sends messages")
+
+    def shows(self, payload: Any) -> str:
+        """The text that `put` sent, from the decoded payload."""
+        raise NotImplementedError("a subclass reads its payload")
+
+    async def restart_server(self) -> None:
+        """Stop the remote side and start it anew, on the same port with the same data."""
+        raise NotImplementedError("a subclass restarts its server")
+
+    def seen(self, rig: Rig) -> list[str]:
+        return [self.shows(data) for data in rig.data]
+
+    async def test_hands_over_all_that_comes(self) -> None:
+        async with rigged(self.secrets) as rig:
+            await self.begin(rig)
+            sent = [f"m{number}" for number in range(20)]
+            await self.put(sent)
+            await rig.until(20)
+            seen = self.seen(rig)
+            assert (seen if self.ordered else sorted(seen, key=sent.index)) == sent
+
+    async def test_what_was_not_stored_comes_again(self) -> None:
+        """Held by emit when the source is stopped: not acknowledged, so the next run gets it."""
+        async with rigged(self.secrets) as rig:
+            await self.begin(rig)
+            if rig.source.replay == "none":
+                pytest.skip("the remote side keeps nothing")
+            rig.hold.clear()
+            await self.put(["kept"])
+            async with asyncio.timeout(10):
+                await rig.asked.wait()
+            await rig.stop()
+            rig.hold.set()
+            assert rig.emitted == []
+            await self.begin(rig)
+            await rig.until(1, 20)
+            assert self.seen(rig) == ["kept"]
+
+    async def test_what_was_stored_does_not_come_again(self) -> None:
+        async with rigged(self.secrets) as rig:
+            await self.begin(rig)
+            await self.put(["one"])
+            await rig.until(1)
+            await asyncio.sleep(0.2)  # the acknowledgement follows emit
+            await rig.stop()
+            await self.begin(rig)
+            await self.put(["two"])
+            await rig.until(2)
+            assert self.seen(rig) == ["one", "two"]
+
+    async def test_a_failed_emit_loses_nothing(self) -> None:
+        async with rigged(self.secrets) as rig:
+            await self.begin(rig, supervised=True)
+            rig.refuse = BusUnavailable("the bus is away")
+            await self.put(["kept"])
+            async with asyncio.timeout(10):
+                await rig.asked.wait()
+            await asyncio.sleep(0.1)
+            rig.refuse = None
+            await rig.until(1, 20)
+            assert set(self.seen(rig)) == {"kept"}
+
+    async def test_one_that_is_too_large_stops_no_other(self) -> None:
+        async with rigged(self.secrets) as rig:
+            await self.begin(rig, supervised=True)
+            rig.limit = 16_000
+            await self.put(["before", "x" * 20_000, "after"])
+            await rig.until(2)
+            assert sorted(self.seen(rig)) == ["after", "before"]
+            await self.put(["later"])
+            await rig.until(3)
+            assert self.seen(rig)[-1] == "later"
+
+    async def test_stops_in_time_while_idle(self) -> None:
+        async with rigged(self.secrets) as rig:
+            await self.begin(rig)
+            assert await rig.stop() < STOP_WITHIN
+
+    async def test_stops_in_time_while_emit_blocks(self) -> None:
+        async with rigged(self.secrets) as rig:
+            await self.begin(rig)
+            rig.hold.clear()
+            await self.put(["one"])
+            async with asyncio.timeout(10):
+                await rig.asked.wait()
+            assert await rig.stop() < STOP_WITHIN
+
+    async def test_goes_on_when_the_server_was_started_anew(self) -> None:
+        if not self.restarts:
+            pytest.skip("there is no server to start anew")
+        async with rigged(self.secrets) as rig:
+            await self.begin(rig, supervised=True)
+            await self.put(["before"])
+            await rig.until(1)
+            await self.restart_server()
+            async with asyncio.timeout(20):
+                while self.seen(rig)[-1:] != ["after"]:
+                    if rig.ready.is_set():
+                        await self.put(["after"])
+                    await asyncio.sleep(0.5)
+
+    async def test_secrets_are_in_no_log_and_no_repr(self, caplog: pytest.LogCaptureFixture) -> None:
+        caplog.set_level(logging.DEBUG)
+        async with rigged(self.secrets) as rig:
+            await self.begin(rig, supervised=True)
+            rig.refuse = BusUnavailable("the bus is away")
+            await self.put(["one"])
+            async with asyncio.timeout(10):
+                await rig.asked.wait()
+            shown = caplog.text + repr(rig.source) + repr(rig.source.ctx.secrets) + repr(rig.failures)
         for value in self.secrets.values():
             assert value not in shown
