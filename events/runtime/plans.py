@@ -7,13 +7,14 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 from events.event import DLQ_ROLE, TRIGGER_ROLE
 from events.lang.backoff import Backoff, compile_backoff
 from events.lang.condition import Condition, compile_condition
 from events.sensors.dependencies import Dependency, compile_dependency
+from events.sensors.extraction import data_keys
 from events.sensors.problems import Problems
 from events.triggers._base import Render
 from events.triggers._compile import available, compile_render, kind_of
@@ -63,6 +64,8 @@ class SensorPlan(NamedTuple):
     revision: str
     source: bytes
     dependencies: tuple[Dependency, ...]
+    reads: Mapping[str, set[str]]
+    """Dependency -> the `dataKey`s that parameters read from it."""
     definitions: dict[str, str]
     """Dependency -> hash of its definition: a changed one drops what is held for it."""
     triggers: tuple[TriggerPlan, ...]
@@ -85,9 +88,9 @@ def canonical(value: object) -> bytes:
 
 def compile_sensor(sensor: Sensor) -> SensorPlan:
     """Raises nothing: `problems` says what is wrong."""
-    source = canonical(sensor.model_dump(mode="json", by_alias=True, exclude_unset=True))
+    dumped = sensor.model_dump(mode="json", by_alias=True, exclude_unset=True)
     spec, problems = sensor.spec, Problems()
-    revision = digest(canonical(spec.model_dump(mode="json", by_alias=True, exclude_unset=True)))
+    revision = digest(canonical(dumped["spec"]))
     dependencies = tuple(
         compile_dependency(dep, f"dependencies.{n}", problems) for n, dep in enumerate(spec.dependencies)
     )
@@ -97,8 +100,9 @@ def compile_sensor(sensor: Sensor) -> SensorPlan:
         sensor.metadata.namespace,
         sensor.metadata.name,
         revision,
-        source,
+        canonical(dumped),
         dependencies,
+        data_keys(dumped),
         {
             dep.name: digest(canonical(dep.spec.model_dump(mode="json", by_alias=True)))
             for dep in dependencies

@@ -172,7 +172,7 @@ class Roster:
                     self._index.add(dep, Entry(next(numbers), version, dep, bound, until))
                     self.scripted = self.scripted or dep.scripted
         self._specs = {name: spec for name, spec in self._specs.items() if name in used}
-        self._extractors = extractors([(plan.dependencies, plan.source) for plan in self.plans.values()])
+        self._extractors = extractors([(plan.dependencies, plan.reads) for plan in self.plans.values()])
 
     def _versions(
         self, plan: SensorPlan, record: SensorRecord, reached: Mark

@@ -6,7 +6,6 @@ are wanted after all (templates, scripts, containers) is decoded in full then, o
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
@@ -17,11 +16,14 @@ from events.sensors.dependencies import Dependency
 Topic = tuple[str, str]
 
 
-def extractors(sensors: Iterable[tuple[Sequence[Dependency], bytes]]) -> dict[Topic, Extractor]:
-    """Per topic, for (dependencies, spec as JSON) of each sensor; topics without any path are left out."""
+Reads = tuple[Sequence[Dependency], Mapping[str, set[str]]]
+"""Of one sensor: its dependencies, and what parameters read from each of them (`data_keys`)."""
+
+
+def extractors(sensors: Iterable[Reads]) -> dict[Topic, Extractor]:
+    """Per topic; those without any path are left out."""
     wanted: dict[Topic, set[str]] = {}
-    for dependencies, source in sensors:
-        keys = data_keys(json.loads(source))
+    for dependencies, keys in sensors:
         for dependency in dependencies:
             if dependency.transform is None:
                 found = wanted.setdefault(dependency.topic, set())
