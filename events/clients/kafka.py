@@ -1,0 +1,199 @@
+"""Kafka through aiokafka: brokers and logins of manifests, a start that says why it failed, errors as ours.
+
+Brokers   host:port, separated by commas; `kafka://` in front is allowed
+Login     SASL PLAIN, SCRAM-SHA-256, SCRAM-SHA-512; secrets are read at every connect
+Retries   the library's own until its request timeout; whoever calls decides about more
+Log       the library logs every attempt of every connection; that is switched off, since its errors come as
+          exceptions too, unless our own log is at debug
+Library   aiokafka (extra `kafka`)
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import ssl
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from typing import TYPE_CHECKING, Any, Protocol
+
+import msgspec
+
+from events.clients.secrets import Ref, Secrets, secret
+from events.clients.tls import TlsRefs, context_of
+from events.errors import EventsError, Permanent, Retryable
+
+if TYPE_CHECKING:
+    from events.api.common import SASL, TLS
+
+CONNECT_TIMEOUT = 20.0
+"""Seconds until a client has to be connected and ready."""
+
+CLOSE_TIMEOUT = 5.0
+REQUEST_TIMEOUT_MS = 10_000
+
+MECHANISMS = ("PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512")
+"""Logins that user name and password are enough for."""
+
+
+class Brokers(msgspec.Struct, frozen=True):
+    """Where and as whom, without the secrets themselves. `mechanism` is empty without a login."""
+
+    hosts: tuple[str, ...]
+    tls: TlsRefs | None = None
+    mechanism: str = ""
+    user: Ref | None = None
+    password: Ref | None = None
+
+    @classmethod
+    def of(cls, url: str, tls: TLS | None = None, sasl: SASL | None = None) -> Brokers:
+        """Raises Permanent naming the field that cannot be followed."""
+        hosts = tuple(host.strip() for host in url.removeprefix("kafka://").split(",") if host.strip())
+        if not hosts:
+            raise Permanent("url names no broker: write host:port, separated by commas")
+        refs = TlsRefs.of(tls)
+        if sasl is None:
+            return cls(hosts, refs)
+        mechanism = sasl.mechanism or "PLAIN"
+        if mechanism not in MECHANISMS:
+            raise Permanent(f"sasl.mechanism {mechanism!r} is not supported: write {', '.join(MECHANISMS)}")
+        if not (sasl.user_secret and sasl.password_secret):
+            raise Permanent("sasl needs both userSecret and passwordSecret")
+        return cls(hosts, refs, mechanism, secret(sasl.user_secret), secret(sasl.password_secret))
+
+    @property
+    def place(self) -> str:
+        return f"Kafka at {','.join(self.hosts)}"
+
+    async def settings(self, secrets: Secrets) -> dict[str, Any]:
+        """Keyword arguments for aiokafka's clients. Raises Permanent for a secret that is missing."""
+        security = f"{'SASL_' if self.mechanism else ''}{'SSL' if self.tls else 'PLAINTEXT'}"
+        made: dict[str, Any] = {
+            "bootstrap_servers": list(self.hosts), "security_protocol": security,
+            "request_timeout_ms": REQUEST_TIMEOUT_MS,
+        }  # fmt: skip
+        if self.tls is not None:
+            made["ssl_context"] = await context_of(self.tls, secrets)
+        if self.mechanism and self.user and self.password:
+            made["sasl_mechanism"] = self.mechanism
+            made["sasl_plain_username"] = await secrets.read(self.user)
+            made["sasl_plain_password"] = await secrets.read(self.password)
+        return made
+
+
+class Client(Protocol):
+    """aiokafka's producer or consumer."""
+
+    async def start(self) -> None: ...
+    async def stop(self) -> None: ...
+
+
+async def start(client: Client, brokers: Brokers, settings: dict[str, Any]) -> None:
+    """Connect a client made with these settings. Raises Retryable, Permanent, and has closed it then."""
+    from aiokafka.errors import KafkaConnectionError
+
+    tame()
+    try:
+        with translated(brokers.place):
+            try:
+                async with asyncio.timeout(CONNECT_TIMEOUT):
+                    await client.start()
+            except KafkaConnectionError:
+                await reach(settings)
+                raise
+    except BaseException:
+        await stop(client)
+        raise
+
+
+async def stop(client: Client) -> None:
+    """Close a client; one that cannot say goodbye is given up after CLOSE_TIMEOUT."""
+    from aiokafka.errors import KafkaError
+
+    with suppress(TimeoutError, KafkaError, OSError):
+        async with asyncio.timeout(CLOSE_TIMEOUT):
+            await client.stop()
+
+
+async def reach(settings: dict[str, Any]) -> None:
+    """Connect to one broker after the other, until one answers; raises what the last one failed with.
+
+    The library tells of a failed start only that there was none.
+    """
+    from aiokafka.client import collect_hosts
+    from aiokafka.conn import create_conn
+    from aiokafka.errors import KafkaError
+
+    given = {key: value for key, value in settings.items() if key != "bootstrap_servers"}
+    failed: Exception | None = None
+    for host, port, _ in collect_hosts(settings["bootstrap_servers"]):
+        try:
+            async with asyncio.timeout(CONNECT_TIMEOUT):
+                (await create_conn(host, port, **given)).close()
+        except (OSError, KafkaError) as exc:
+            failed = exc
+        else:
+            return
+    if failed is not None:
+        raise failed
+
+
+def tame() -> None:
+    """Switch off the log of the library, unless our own is at debug."""
+    library = logging.getLogger("aiokafka")
+    if library.level == logging.NOTSET and not logging.getLogger("events").isEnabledFor(logging.DEBUG):
+        library.setLevel(logging.CRITICAL)
+
+
+@contextmanager
+def translated(what: str) -> Iterator[None]:
+    """Errors of the library as Retryable or Permanent; `what` begins their text: brokers, and topic."""
+    from aiokafka.errors import ConsumerStoppedError, IllegalOperation, KafkaError
+
+    try:
+        yield
+    except (KafkaError, ConsumerStoppedError, IllegalOperation, OSError) as exc:
+        raise meaning(what, exc) from exc
+
+
+def meaning(what: str, exc: Exception) -> EventsError:
+    """The error of the library in our tree: what passes by itself, and what somebody has to change."""
+    if isinstance(exc, ssl.SSLCertVerificationError):
+        return Permanent(
+            f"{what}: TLS: {getattr(exc, 'verify_message', exc)}: is tls.caCertSecret the authority?"
+        )
+    if isinstance(exc, TimeoutError):
+        return Retryable(f"{what}: no answer in time")
+    if isinstance(exc, OSError):
+        return Retryable(f"{what}: {exc.strerror or exc}: is it up, and is the address right?")
+    for known, advice in refusals().items():
+        if isinstance(exc, known):
+            return Permanent(f"{what}: {advice}")
+    return Retryable(f"{what}: {text_of(exc)}")
+
+
+def refusals() -> dict[type[Exception], str]:
+    """Errors that trying again does not change, and what does."""
+    from aiokafka import errors as known
+
+    return {
+        known.SaslAuthenticationFailed: "the login was refused: check the secrets of sasl",
+        known.UnsupportedSaslMechanismError: "the broker does not know this sasl.mechanism",
+        known.IllegalSaslStateError: "the broker expects no login here: check sasl and the port",
+        known.TopicAuthorizationFailedError: "the topic is not allowed: grant Read, Write, Describe on it",
+        known.GroupAuthorizationFailedError: "the consumer group is not allowed: grant Read on it",
+        known.ClusterAuthorizationFailedError: "not allowed on the cluster: grant this user what it needs",
+        known.TransactionalIdAuthorizationFailed: "the transactional id is not allowed: grant Write on it",
+        known.UnknownTopicOrPartitionError: "there is no such topic: create it, or correct its name",
+        known.InvalidTopicError: "this cannot be the name of a topic",
+        known.MessageSizeTooLargeError: "the message is too large: raise max.message.bytes of the topic",
+        known.RecordListTooLargeError: "the batch is too large: raise max.message.bytes of the topic",
+        known.UnsupportedVersionError: "the broker is too old for this",
+        known.IncompatibleBrokerVersion: "the broker is too old for this",
+    }
+
+
+def text_of(exc: Exception) -> str:
+    """Without the numbers and repeated names of the library."""
+    description = getattr(exc, "description", "") or str(exc)
+    return f"{type(exc).__name__}: {description}".rstrip(": ")
