@@ -6,20 +6,22 @@ Upstream  pkg/eventsources/common/webhook/webhook.go; it answers 400 where we sa
 from __future__ import annotations
 
 import hmac
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
-import msgspec
 import orjson
 from aiohttp import web
 
 from events.clients.secrets import Ref, Secrets, secret
 from events.errors import Permanent, TooLarge
+from events.lang.json_parts import checked_json, metadata_json
 from events.web.listeners import Answer, Listeners, Tls, read_body
 
 if TYPE_CHECKING:
     from events.api.eventsource import WebhookContext
+
+__all__ = ["Endpoint", "canonical", "check_token", "header_json", "metadata_json", "require_json", "serve"]
 
 MASKED = "*** Masked Auth Secret ***"
 """What upstream puts in place of the Authorization header of an event."""
@@ -136,38 +138,9 @@ def header_json(request: web.BaseRequest) -> bytes:
     return orjson.dumps(found)
 
 
-def metadata_json(metadata: Mapping[str, str]) -> bytes:
-    """`,"metadata":{...}` to go behind the other members, or nothing."""
-    return b',"metadata":' + orjson.dumps(dict(metadata)) if metadata else b""
-
-
-class _Skip(msgspec.Struct):
-    """Decoding to a struct without fields checks the syntax and builds nothing."""
-
-
-_skip_object = msgspec.json.Decoder(_Skip)
-
-
 def require_json(body: bytes) -> bytes:
     """The body itself if it is JSON. Raises Answer 400."""
     try:
-        body.decode()
-        _skip_object.decode(body)
-    except msgspec.ValidationError:  # JSON, but not an object
-        return require_any_json(body)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        return require_any_json(body)
-    return body
-
-
-def require_any_json(body: bytes) -> bytes:
-    """Anything that Go takes for JSON, also what our fast decoder refuses (lone surrogates, bad UTF-8)."""
-    from events.lang.document import Document
-
-    if not Document(body).valid:
-        raise Answer(400, "the body is not valid JSON\n")
-    try:
-        body.decode()
-    except UnicodeDecodeError:
-        return body.decode(errors="replace").encode()
-    return body
+        return checked_json(body)
+    except ValueError as exc:
+        raise Answer(400, "the body is not valid JSON\n") from exc
