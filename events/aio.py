@@ -75,3 +75,16 @@ class Group:
             task.cancel()
         if tasks:
             await asyncio.wait(tasks)
+
+
+async def together(**work: Coroutine[Any, Any, Any]) -> None:
+    """Run until the first of them ends, and end as that one does; the others are cancelled."""
+    group = Group(lambda *_: None)  # the first error is raised below, later ones come from being cancelled
+    try:
+        tasks = [group.start(name, one) for name, one in work.items()]
+        done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+        for task in tasks:
+            if task in done:
+                task.result()
+    finally:
+        await group.aclose()

@@ -79,7 +79,7 @@ class SourceRunner:
         context = SourceContext(
             namespace=self.namespace, source=self.source, event=self.event, secrets=lent.secrets,
             listeners=lent.listeners, sessions=lent.sessions, cursor=self._cursor, ready=self._ready,
-            trouble=self._trouble, overflow=self._overflow, now_ns=self.now_ns,
+            trouble=self._trouble, overflow=self._overflow, failed=self._unusable, now_ns=self.now_ns,
             log=logging.getLogger(f"events.sources.{self.kind}"),
         )  # fmt: skip
         adapter: Source[Any] = cls(self.cfg, context)
@@ -123,6 +123,9 @@ class SourceRunner:
 
     def _overflow(self, messages: int) -> None:
         self.counts.overflow += messages
+
+    def _unusable(self, messages: int) -> None:
+        self.counts.failed += messages
 
     async def _cursor(self) -> bytes | None:
         return await self.bus.cursor(self._cursor_name)

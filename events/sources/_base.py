@@ -58,6 +58,8 @@ class SourceContext(NamedTuple):
     """A fault that does not end `run`: shown by /readyz and `events get sources` until `ready`."""
     overflow: Callable[[int], None]
     """Count messages that were dropped because a buffer was full."""
+    failed: Callable[[int], None]
+    """Count messages that cannot become events."""
     now_ns: Callable[[], int]
     log: logging.Logger
 

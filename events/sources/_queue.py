@@ -1,7 +1,8 @@
 """What sources share that fetch from a queue or hear from a subscription: batches, and a buffer before emit.
 
-store    a batch where the remote waits for its acknowledgement: what the bus cannot take is left out and told
-Buffer   messages of a remote that does not wait: bounded, what does not fit is dropped and counted
+store      a batch where the remote waits for its acknowledgement: what the bus cannot take is left out, told
+malformed  a message that cannot become an event: it is counted and told
+Buffer     messages of a remote that does not wait: bounded, what does not fit is dropped and counted
 """
 
 from __future__ import annotations
@@ -53,6 +54,12 @@ async def _one_by_one(
 async def _move(emit: Emit, cursor: bytes | None) -> None:
     if cursor is not None:
         await emit([], cursor)
+
+
+def malformed(ctx: SourceContext, message: str, why: Exception) -> None:
+    """Count and tell a message that cannot become an event; `message` names it. It is left out."""
+    ctx.failed(1)
+    ctx.log.warning("event source %s: dropped %s: %s", ctx.label, message, why)
 
 
 class Buffer:

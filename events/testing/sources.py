@@ -38,6 +38,7 @@ class Rig:
         self.limit: int | None = None
         """Bytes of one event above which emit refuses a batch, as a bus does."""
         self.dropped = 0
+        self.malformed = 0
         self.ready = asyncio.Event()
         self.troubles: list[str] = []
         self.errors: list[BaseException] = []
@@ -77,12 +78,15 @@ class Rig:
     def _overflow(self, messages: int) -> None:
         self.dropped += messages
 
+    def _unusable(self, messages: int) -> None:
+        self.malformed += messages
+
     def context(self) -> SourceContext:
         return SourceContext(
             namespace="default", source="es", event="ev",
             secrets=LocalSecrets(lambda: self.secrets, environ={}),
             listeners=self.listeners, sessions=self.sessions, cursor=self.cursor, ready=self.ready.set,
-            trouble=self.troubles.append, overflow=self._overflow, now_ns=self._now_ns,
+            trouble=self.troubles.append, overflow=self._overflow, failed=self._unusable, now_ns=self._now_ns,
             log=logging.getLogger("events.sources.test"),
         )  # fmt: skip
 

@@ -7,7 +7,7 @@ import asyncio
 import pytest
 
 from events import aio
-from events.aio import FIRST_PAUSE, LONGEST_PAUSE, Group, backoff, supervise
+from events.aio import FIRST_PAUSE, LONGEST_PAUSE, Group, backoff, supervise, together
 from events.errors import Permanent, Retryable
 
 
@@ -70,3 +70,36 @@ async def test_a_group_tells_errors_and_leaves_nothing_behind():
     assert failed == ["one: broken"]
     await group.aclose()
     assert len(group) == 0
+
+
+async def test_together_ends_as_the_first_ends_and_cancels_the_others():
+    ended = []
+
+    async def endless():
+        try:
+            await asyncio.Event().wait()
+        finally:
+            ended.append("endless")
+
+    async def failing():
+        await asyncio.sleep(0)
+        raise Retryable("gone")
+
+    with pytest.raises(Retryable, match="gone"):
+        await together(one=endless(), other=failing())
+    assert ended == ["endless"]
+
+
+async def test_together_is_cancelled_as_a_whole():
+    ended = []
+
+    async def endless(name: str):
+        try:
+            await asyncio.Event().wait()
+        finally:
+            ended.append(name)
+
+    with pytest.raises(TimeoutError):
+        async with asyncio.timeout(0.01):
+            await together(one=endless("one"), other=endless("other"))
+    assert sorted(ended) == ["one", "other"]

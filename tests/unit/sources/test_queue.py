@@ -9,7 +9,7 @@ import pytest
 
 from events.errors import BusUnavailable, TooLarge
 from events.sources._base import Payload
-from events.sources._queue import BATCH_MESSAGES, Buffer, store
+from events.sources._queue import BATCH_MESSAGES, Buffer, malformed, store
 from events.testing.sources import Rig, rigged
 
 
@@ -99,3 +99,10 @@ async def test_the_buffer_waits_for_the_bus():
         await rig.until(1)
         assert texts(rig) == ["a"]
         assert rig.ready.is_set()
+
+
+async def test_a_message_that_cannot_become_an_event_is_counted_and_told(caplog: pytest.LogCaptureFixture):
+    async with rigged() as rig:
+        malformed(rig.context(), "a message of channel 'c'", ValueError("not valid JSON"))
+        assert rig.malformed == 1
+        assert "default/es.ev: dropped a message of channel 'c': not valid JSON" in caplog.text
