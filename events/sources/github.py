@@ -25,6 +25,7 @@ from events.api.eventsource import HookSourceConfig
 from events.clients.github import PUBLIC, App, AppToken, GitHub, Hooks, fixed_token
 from events.clients.secrets import Ref, secret
 from events.errors import EventsError
+from events.lang.json_parts import metadata_json
 from events.sources._base import Emit, Payload, Replay, Source
 
 if TYPE_CHECKING:
@@ -113,7 +114,7 @@ class GithubSource(Source[GithubConfig]):
         """Serves its endpoint until cancelled. Raises Permanent for an endpoint that cannot be served."""
         from aiohttp import web
 
-        from events.web.hooks import Endpoint, header_json, metadata_json, serve
+        from events.web.hooks import Endpoint, header_json, serve
 
         key = await self._key()
         metadata = metadata_json(self.cfg.metadata)

@@ -17,6 +17,7 @@ import orjson
 
 from events.api.common import Problem
 from events.api.eventsource import FilteredSourceConfig, WebhookContext
+from events.lang.json_parts import metadata_json
 from events.sources._base import Emit, Payload, Replay, Source
 
 if TYPE_CHECKING:
@@ -44,7 +45,7 @@ class WebhookSource(Source[WebhookConfig]):
         """Serves its endpoint until cancelled. Raises Permanent for an endpoint that cannot be served."""
         from aiohttp import web
 
-        from events.web.hooks import Endpoint, header_json, metadata_json, serve
+        from events.web.hooks import Endpoint, header_json, serve
 
         metadata = metadata_json(self.cfg.metadata)
 

@@ -15,13 +15,11 @@ from aiohttp import web
 
 from events.clients.secrets import Ref, Secrets, secret
 from events.errors import Permanent, TooLarge
-from events.lang.json_parts import checked_json, metadata_json
+from events.lang.json_parts import checked_json
 from events.web.listeners import Answer, Listeners, Tls, read_body
 
 if TYPE_CHECKING:
     from events.api.eventsource import WebhookContext
-
-__all__ = ["Endpoint", "canonical", "check_token", "header_json", "metadata_json", "require_json", "serve"]
 
 MASKED = "*** Masked Auth Secret ***"
 """What upstream puts in place of the Authorization header of an event."""
