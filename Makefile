@@ -11,6 +11,7 @@ run: $(STAMP) ## the demo: GitHub push to CI Workflow, notification, calendar ti
 	$(BIN)/events demo
 
 test: $(STAMP) ## everything; REQUIRE_SERVERS=1 turns missing servers into failures
+	$(BIN)/python -m events.testing.servers
 	$(BIN)/python -m pytest -n $(JOBS) $(if $(REQUIRE_SERVERS),--require-servers)
 
 test-fast: $(STAMP) ## rules and contracts only: no servers, no processes

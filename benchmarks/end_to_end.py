@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import statistics
 
-from benchmarks.load import free_port, generate, micro, percentile, ratio, tell
+from benchmarks.load import generate, micro, percentile, ratio, tell
 from benchmarks.product import (
     Server,
     accepted,
@@ -22,6 +22,7 @@ from benchmarks.product import (
     sink,
     source,
 )
+from events.testing.servers import free_port
 
 
 def run(quick: bool) -> None:

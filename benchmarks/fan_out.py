@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from benchmarks.load import free_port, micro, ratio, tell
+from benchmarks.load import micro, ratio, tell
 from benchmarks.product import cost, product, sensor, sink, source
+from events.testing.servers import free_port
 
 BRANCHES = ("main", *(f"release-{number}" for number in range(9)))
 

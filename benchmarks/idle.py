@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import time
 
-from benchmarks.load import cpu_seconds, free_port, resident_mib, tell
+from benchmarks.load import cpu_seconds, resident_mib, tell
 from benchmarks.product import plain, product, sensor
+from events.testing.servers import free_port
 
 COUNT = 100
 

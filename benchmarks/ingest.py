@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from benchmarks.load import free_port, micro, ratio, tell
+from benchmarks.load import micro, ratio, tell
 from benchmarks.product import cost, plain, product, source
+from events.testing.servers import free_port
 
 
 def run(quick: bool) -> None:

@@ -196,13 +196,6 @@ def resident_mib(pid: int) -> float:
     return pages * os.sysconf("SC_PAGE_SIZE") / 2**20
 
 
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
-
-
 @contextmanager
 def process(*command: str, port: int, cpu: int = 0) -> Iterator[int]:
     """A server on one processor, from when its port answers until it is stopped; gives its process id."""

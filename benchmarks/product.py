@@ -12,7 +12,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from benchmarks.load import SECRET, cpu_seconds, free_port, generate, process
+from benchmarks.load import SECRET, cpu_seconds, generate, process
+from events.testing.servers import free_port
 
 CONNECTIONS = 64
 

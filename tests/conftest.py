@@ -6,12 +6,12 @@ import os
 import threading
 import tomllib
 from collections.abc import Iterator
-from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
 
 pytest.register_assert_rewrite("events.testing")  # contract suites: failures as readable as in tests
+pytest_plugins = ["events.testing.servers.fixtures"]
 
 ROOT = Path(__file__).resolve().parent.parent
 SERVERS = tomllib.loads((ROOT / "tests" / "servers.toml").read_text())
@@ -26,11 +26,13 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 def pytest_runtest_setup(item: pytest.Item) -> None:
     """Skip a test whose server is missing; with --require-servers fail it where CI needs that server."""
-    for name in {name for mark in item.iter_markers("servers") for name in mark.args}:
-        server = SERVERS[name]
-        if find_spec(server["module"].partition(".")[0]) is not None:
+    from events.testing.servers import missing  # not before its assertions are rewritten
+
+    for name in sorted({name for mark in item.iter_markers("servers") for name in mark.args}):
+        server, lack = SERVERS[name], missing(name)
+        if lack is None:
             continue
-        reason = f"{name} is not there (needs {', '.join(server['needs'])})"
+        reason = f"{name} is not there (needs {', '.join(server['needs'])}): {lack}"
         if item.config.getoption("--require-servers") and server["required"]:
             pytest.fail(reason, pytrace=False)
         pytest.skip(reason)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import os
-import socket
 import sys
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
@@ -12,15 +11,12 @@ from pathlib import Path
 
 import aiohttp
 
+from events.testing.servers import free_port
+from events.testing.servers._cache import Pip
+
+MODULE = Pip("moto", module="moto")
 STARTS_WITHIN = 20.0
 """Seconds."""
-
-
-def free_port() -> int:
-    with socket.socket() as sock:
-        sock.bind(("127.0.0.1", 0))
-        port: int = sock.getsockname()[1]
-        return port
 
 
 @asynccontextmanager

@@ -16,7 +16,7 @@ import pytest
 
 from events.manifest import load
 from events.manifest.reference import files
-from tests.e2e.instance import free_port
+from events.testing.servers import free_port
 
 ROOT = Path(__file__).parents[2]
 PAGES = [*ROOT.glob("*.md"), *ROOT.glob("benchmarks/*.md"), *sorted(ROOT.glob("docs/**/*.md"))]

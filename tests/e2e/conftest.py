@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.e2e.instance import Instance, Scene, Target, free_port, manifests
+from events.testing.servers import free_port
+from tests.e2e.instance import Instance, Scene, Target, manifests
 
 
 @pytest.fixture

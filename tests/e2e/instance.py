@@ -7,7 +7,6 @@ import hmac
 import json
 import os
 import signal
-import socket
 import sys
 from collections import defaultdict
 from pathlib import Path
@@ -16,14 +15,9 @@ from typing import Any, NamedTuple
 import aiohttp
 from aiohttp import web
 
+from events.testing.servers import free_port
+
 SECRET = "e2e-secret"
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 class Instance:

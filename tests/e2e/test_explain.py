@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.e2e.instance import Instance, free_port
+from events.testing.servers import free_port
+from tests.e2e.instance import Instance
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(90)]
 

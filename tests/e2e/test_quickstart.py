@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from tests.e2e.instance import free_port
+from events.testing.servers import free_port
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(120)]
 

@@ -1,0 +1,161 @@
+"""kafka: one Apache Kafka broker in KRaft mode.
+
+Listeners  a plain one without login for the broker and for tests; with `users` or `tls` a second one
+"""
+
+from __future__ import annotations
+
+import os
+from base64 import urlsafe_b64encode
+from collections.abc import Mapping
+from typing import ClassVar, Literal
+
+from events.testing.certificates import Pair
+from events.testing.servers._cache import Maven, command
+from events.testing.servers._process import Server
+
+VERSION = "4.1.1"
+JARS = Maven(
+    "kafka", VERSION, f"org.apache.kafka:kafka_2.13:{VERSION}", f"org.apache.kafka:kafka-server:{VERSION}",
+    f"org.apache.kafka:kafka-tools:{VERSION}", "org.slf4j:slf4j-simple:1.7.36",
+)  # fmt: skip
+LOGGING = "-Dorg.slf4j.simpleLogger"
+Mechanism = Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"]
+
+
+class Kafka(Server):
+    """What can be chosen.
+
+    auto_create          a topic that is used comes into being, with one partition
+    users, mechanism     names and passwords of the second listener
+    tls                  certificate of the second listener
+    clients              the authority (PEM) of the certificates that clients of the second listener must show
+    acls                 users may do what an ACL allows and no more; `admin` may do all
+    session_timeout_min  the shortest session of a group member that the broker takes [s]
+    """
+
+    name = "kafka"
+    origin = JARS
+    port_count: ClassVar[int] = 3
+
+    def __init__(
+        self,
+        *,
+        auto_create: bool = True,
+        users: Mapping[str, str] | None = None,
+        mechanism: Mechanism = "PLAIN",
+        tls: Pair | None = None,
+        clients: str | None = None,
+        acls: bool = False,
+        session_timeout_min: float = 1.0,
+    ) -> None:
+        super().__init__()
+        self.auto_create, self.acls, self.session_timeout_min = auto_create, acls, session_timeout_min
+        self.users, self.mechanism = dict(users or {}), mechanism
+        self.tls, self.clients = tls, clients
+
+    @property
+    def brokers(self) -> str:
+        """host:port of the listener without login."""
+        return f"127.0.0.1:{self.port}"
+
+    @property
+    def secured(self) -> str:
+        """host:port of the second listener."""
+        return f"127.0.0.1:{self.ports[2]}"
+
+    @property
+    def protocol(self) -> str:
+        """Of the second listener."""
+        return ("SASL_" if self.users else "") + ("SSL" if self.tls else "PLAINTEXT")
+
+    def configure(self) -> None:
+        settings = self._settings() | self._second() | self._login() | self._encryption()
+        text = "".join(f"{key}={value}\n" for key, value in settings.items())
+        (self.folder / "server.properties").write_text(text)
+        self._format()
+
+    def _settings(self) -> dict[str, object]:
+        return {
+            "process.roles": "broker,controller",
+            "node.id": 1,
+            "controller.quorum.voters": f"1@127.0.0.1:{self.ports[1]}",
+            "listeners": f"PLAINTEXT://{self.brokers},CONTROLLER://127.0.0.1:{self.ports[1]}",
+            "advertised.listeners": f"PLAINTEXT://{self.brokers}",
+            "controller.listener.names": "CONTROLLER",
+            "listener.security.protocol.map": "CONTROLLER:PLAINTEXT,PLAINTEXT:PLAINTEXT",
+            "log.dirs": self.folder / "data",
+            "num.partitions": 1,
+            "auto.create.topics.enable": str(self.auto_create).lower(),
+            "offsets.topic.num.partitions": 4,
+            "offsets.topic.replication.factor": 1,
+            "transaction.state.log.num.partitions": 4,
+            "transaction.state.log.replication.factor": 1,
+            "transaction.state.log.min.isr": 1,
+            "group.initial.rebalance.delay.ms": 0,
+            "group.min.session.timeout.ms": int(self.session_timeout_min * 1000),
+            "log.cleaner.dedupe.buffer.size": 4 << 20,
+        }
+
+    def _second(self) -> dict[str, object]:
+        if not (self.users or self.tls):
+            return {}
+        first, added = self._settings(), f"CLIENTS://{self.secured}"
+        protocols = "listener.security.protocol.map"
+        return {
+            "listeners": f"{first['listeners']},{added}",
+            "advertised.listeners": f"{first['advertised.listeners']},{added}",
+            protocols: f"{first[protocols]},CLIENTS:{self.protocol}",
+        }
+
+    def _login(self) -> dict[str, object]:
+        settings: dict[str, object] = {}
+        if self.users:
+            module = "plain.PlainLoginModule" if self.mechanism == "PLAIN" else "scram.ScramLoginModule"
+            known = "".join(f' user_{name}="{word}"' for name, word in self.users.items())
+            listener = "listener.name.clients"
+            settings[f"{listener}.sasl.enabled.mechanisms"] = self.mechanism
+            settings[f"{listener}.{self.mechanism.lower()}.sasl.jaas.config"] = (
+                f"org.apache.kafka.common.security.{module} required"
+                f"{known if self.mechanism == 'PLAIN' else ''};"
+            )
+        if self.acls:
+            settings["authorizer.class.name"] = "org.apache.kafka.metadata.authorizer.StandardAuthorizer"
+            settings["super.users"] = "User:ANONYMOUS;User:admin"
+        return settings
+
+    def _encryption(self) -> dict[str, object]:
+        if self.tls is None:
+            return {}
+        store, listener = self.folder / "server.pem", "listener.name.clients.ssl"
+        store.write_text(self.tls.key + self.tls.cert)
+        settings: dict[str, object] = {
+            f"{listener}.keystore.type": "PEM",
+            f"{listener}.keystore.location": store,
+        }
+        if self.clients is not None:
+            trusted = self.folder / "clients.pem"
+            trusted.write_text(self.clients)
+            settings[f"{listener}.truststore.type"] = "PEM"
+            settings[f"{listener}.truststore.location"] = trusted
+            settings[f"{listener}.client.auth"] = "required"
+        return settings
+
+    def _format(self) -> None:
+        words = self._java("kafka.tools.StorageTool", "-Xmx128m")
+        words += ["format", "-t", urlsafe_b64encode(os.urandom(16)).decode().rstrip("=")]
+        words += ["-c", str(self.folder / "server.properties")]
+        if self.mechanism != "PLAIN":
+            for name, word in self.users.items():
+                words += ["--add-scram", f"{self.mechanism}=[name={name},password={word}]"]
+        command(*words, cwd=self.folder)
+
+    def _java(self, main: str, memory: str) -> list[str]:
+        quiet = (f"{LOGGING}.defaultLogLevel=warn", f"{LOGGING}.log.kafka.server.KafkaRaftServer=info")
+        return JARS.java(main, memory, *quiet)
+
+    def command(self) -> list[str]:
+        return [*self._java("kafka.Kafka", "-Xmx384m"), str(self.folder / "server.properties")]
+
+    def ready(self) -> bool:
+        return "Kafka Server started" in self.new_log
