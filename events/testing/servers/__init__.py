@@ -13,9 +13,13 @@ from events.testing.servers._ports import free_port, free_ports
 from events.testing.servers._process import Server, ServerError
 
 ORIGINS = {
+    "elasticmq": "events.testing.servers.elasticmq:JARS",
     "kafka": "events.testing.servers.kafka:JARS",
-    "moto": "events.testing.moto:MODULE",
+    "mosquitto": "events.testing.servers.mosquitto:PACKAGE",
+    "moto": "events.testing.servers.moto:MODULE",
     "nats": "events.testing.servers.nats:PROGRAM",
+    "rabbitmq": "events.testing.servers.rabbitmq:PACKAGE",
+    "redis": "events.testing.servers.redis:PACKAGE",
 }
 """Where each server comes from: module and attribute."""
 

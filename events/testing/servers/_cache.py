@@ -96,8 +96,9 @@ class Cached(ABC):
 class Apt(Cached):
     """A package of this Debian or its kin with the dependencies that this machine lacks, unpacked."""
 
-    def __init__(self, package: str) -> None:
-        super().__init__(package, release())
+    def __init__(self, name: str, package: str) -> None:
+        super().__init__(name, release())
+        self.package = package
 
     def build(self, folder: Path) -> None:
         program("apt-get")
@@ -109,7 +110,7 @@ class Apt(Cached):
     def _closure(self) -> list[str]:
         listed = command(
             "apt-get", "install", "--print-uris", "--reinstall", "-qq", "-y", "--no-install-recommends",
-            "-o", "Debug::NoLocking=1", self.name, cwd=root(),
+            "-o", "Debug::NoLocking=1", self.package, cwd=root(),
         )  # fmt: skip
         return [line.split()[1].partition("_")[0] for line in listed.splitlines() if line.startswith("'")]
 

@@ -8,12 +8,14 @@ from __future__ import annotations
 import os
 import shutil
 import signal
+import socket
 import subprocess
 import tempfile
 import threading
 import time
 import urllib.request
 from abc import ABC, abstractmethod
+from base64 import b64encode
 from contextlib import suppress
 from pathlib import Path
 from typing import ClassVar, Self
@@ -159,8 +161,8 @@ class Server(ABC):
         self._signal(signal.SIGCONT)
 
     def close(self) -> None:
-        """Stopped, and the data gone."""
-        self.stop()
+        """Gone, and its data too."""
+        self.kill()
         if self.folder.name:
             shutil.rmtree(self.folder, ignore_errors=True)
         self.folder, self.ports = Path(), []
@@ -210,11 +212,20 @@ def tied() -> list[str]:
     return [setpriv, "--pdeathsig", "KILL", "--"] if setpriv and main else []
 
 
-def page(url: str) -> bytes | None:
+def page(url: str, user: str = "", password: str = "") -> bytes | None:
     """What a page answers; None when it does not, or with an error status."""
+    login = b64encode(f"{user}:{password}".encode()).decode()
+    request = urllib.request.Request(url, headers={"Authorization": f"Basic {login}"} if user else {})  # noqa: S310
     try:
-        with urllib.request.urlopen(url, timeout=2) as answer:  # noqa: S310 - our own URL
+        with urllib.request.urlopen(request, timeout=2) as answer:  # noqa: S310 - our own URL
             body: bytes = answer.read()
     except OSError:  # refused, reset, or an error status
         return None
     return body
+
+
+def listens(port: int) -> bool:
+    """Whether something accepts connections there."""
+    with socket.socket() as sock:
+        sock.settimeout(1)
+        return sock.connect_ex(("127.0.0.1", port)) == 0

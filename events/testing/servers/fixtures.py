@@ -13,8 +13,13 @@ from typing import TypeVar
 import pytest
 
 from events.testing.servers._process import Server
+from events.testing.servers.elasticmq import ElasticMQ
 from events.testing.servers.kafka import Kafka
+from events.testing.servers.mosquitto import Mosquitto
+from events.testing.servers.moto import Moto
 from events.testing.servers.nats import Nats
+from events.testing.servers.rabbitmq import RabbitMQ
+from events.testing.servers.redis import Redis
 
 S = TypeVar("S", bound=Server)
 Own = Callable[[S], S]
@@ -37,4 +42,34 @@ def nats_server() -> Iterator[Nats]:
 @pytest.fixture(scope="session")
 def kafka_server() -> Iterator[Kafka]:
     with Kafka() as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def elasticmq_server() -> Iterator[ElasticMQ]:
+    with ElasticMQ() as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def mosquitto_server() -> Iterator[Mosquitto]:
+    with Mosquitto() as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def moto_server() -> Iterator[Moto]:
+    with Moto() as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def rabbitmq_server() -> Iterator[RabbitMQ]:
+    with RabbitMQ() as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def redis_server() -> Iterator[Redis]:
+    with Redis() as server:
         yield server

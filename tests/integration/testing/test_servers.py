@@ -1,8 +1,7 @@
-"""The test servers: each starts and serves its client; what a test may do to one."""
+"""What holds for all test servers: start, end, restart, pause, and the cache of their programs."""
 
 from __future__ import annotations
 
-import asyncio
 import os
 import signal
 import sys
@@ -17,8 +16,6 @@ from events.testing.servers import ORIGINS, ServerError, _cache, missing, origin
 from events.testing.servers._cache import Cached, Pip, Unobtainable
 from events.testing.servers._process import Server
 from events.testing.servers.fixtures import Own
-from events.testing.servers.kafka import Kafka
-from events.testing.servers.nats import Nats, NatsCluster
 
 ECHO = """
 import socket, sys, pathlib
@@ -206,52 +203,3 @@ def test_the_list_of_servers_and_the_modules_agree():
         assert callable(origin(name).get)
     with pytest.raises(KeyError):
         missing("no-such-server")
-
-
-@pytest.mark.servers("nats")
-async def test_nats_answers_its_client_and_keeps_streams_over_a_restart(own: Own):
-    import nats
-
-    server = own(Nats(max_file=1 << 20))
-    client = await nats.connect(server.url)
-    await client.jetstream().add_stream(name="s", subjects=["s.>"])
-    await client.jetstream().publish("s.a", b"hello")
-    await client.close()
-    server.kill()
-    await asyncio.to_thread(server.start)
-    client = await nats.connect(server.url)
-    info = await client.jetstream().stream_info("s")
-    await client.close()
-    assert info.state.messages == 1
-    assert server.monitoring.startswith("http://127.0.0.1:")
-
-
-@pytest.mark.servers("nats")
-async def test_three_nats_servers_replicate_a_stream():
-    import nats
-
-    with NatsCluster() as cluster:
-        client = await nats.connect(cluster.url.split(","))
-        jetstream = client.jetstream()
-        info = await jetstream.add_stream(name="s", subjects=["s"], num_replicas=3)
-        assert info.cluster is not None
-        leader = cluster.named(str(info.cluster.leader))
-        await jetstream.publish("s", b"one")
-        follower = next(node for node in cluster.nodes if node is not leader)
-        await asyncio.to_thread(follower.restart)
-        await jetstream.publish("s", b"two")
-        assert (await jetstream.stream_info("s")).state.messages == 2
-        await client.close()
-
-
-@pytest.mark.servers("kafka")
-async def test_kafka_answers_its_client(kafka_server: Kafka):
-    from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
-
-    async with AIOKafkaProducer(bootstrap_servers=kafka_server.brokers) as producer:
-        await producer.send_and_wait("smoke", b"hello")
-    async with AIOKafkaConsumer(
-        "smoke", bootstrap_servers=kafka_server.brokers, group_id="smoke", auto_offset_reset="earliest"
-    ) as consumer:
-        record = await asyncio.wait_for(consumer.getone(), 20)
-    assert record.value == b"hello"

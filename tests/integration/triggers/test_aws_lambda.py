@@ -18,7 +18,8 @@ from events.clients.aws import Account, Clients
 from events.clients.http import Sessions
 from events.clients.secrets import Ref
 from events.errors import EvaluationError, ExpressionError, Permanent, Retryable
-from events.testing.moto import moto_server
+from events.testing.servers.fixtures import Own
+from events.testing.servers.moto import Moto
 from events.testing.triggers import Rig, Target, compiled, firing_of, parameter, rendered, rigged, serving
 
 SECRETS = {"aws/id": "AKIAIOSFODNN7EXAMPLE", "aws/key": "wJalrXUtnFEMI"}
@@ -161,14 +162,14 @@ def code() -> bytes:
 
 
 @asynccontextmanager
-async def moto(folder: Path, patch: pytest.MonkeyPatch) -> AsyncIterator[Rig]:
+async def moto(server: Moto, patch: pytest.MonkeyPatch) -> AsyncIterator[Rig]:
     """A rig whose AWS is moto, with the function `hello`; the environment says where it is."""
-    async with moto_server(folder / "moto.log") as url, rigged(SECRETS) as rig:
+    async with rigged(SECRETS) as rig:
         async with rig.sessions.get().post(
-            f"{url}/moto-api/config", json={"lambda": {"use_docker": False}}
+            f"{server.url}/moto-api/config", json={"lambda": {"use_docker": False}}
         ) as answer:
             assert answer.status == 201
-        patch.setenv("AWS_ENDPOINT_URL", url)
+        patch.setenv("AWS_ENDPOINT_URL", server.url)
         patch.setenv("AWS_ACCESS_KEY_ID", "AKIAAMBIENT")
         patch.setenv("AWS_SECRET_ACCESS_KEY", "ambient")
         await install(rig)
@@ -188,8 +189,9 @@ async def install(rig: Rig) -> None:
 
 
 @pytest.mark.servers("moto")
-async def test_a_function_of_moto(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    async with moto(tmp_path, monkeypatch) as rig:
+async def test_a_function_of_moto(own: Own[Moto], monkeypatch: pytest.MonkeyPatch):
+    server = own(Moto())
+    async with moto(server, monkeypatch) as rig:
         outcome = await rig.run("awsLambda", {**BASE, **KEYS}, DATA)
         assert outcome.status == 200
         assert outcome.link == "lambda:us-east-1/hello"
@@ -198,6 +200,6 @@ async def test_a_function_of_moto(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
         assert (await rig.run("awsLambda", BASE, DATA)).status == 200
         role = {**BASE, "roleARN": "arn:aws:iam::123456789012:role/r"}
         assert (await rig.run("awsLambda", role, DATA)).status == 200
-    log = (tmp_path / "moto.log").read_text()
+    log = server.new_log
     assert log.count("/2015-03-31/functions/hello/invocations") == 5
     assert log.count('"POST / HTTP') == 2, "IAM once, STS once"
