@@ -217,6 +217,8 @@ class QueueContract:
     """False where the remote side itself keeps no order."""
     restarts = True
     """False where there is no server that could be started anew."""
+    limit, large = 16_000, 20_000
+    """Bytes that emit takes, and letters of a text that is more."""
 
     async def begin(self, rig: Rig, *, supervised: bool = False) -> None:
         """Start the source on the rig; also a second time, after `rig.stop()`, with the same settings."""
@@ -290,8 +292,8 @@ class QueueContract:
     async def test_one_that_is_too_large_stops_no_other(self) -> None:
         async with rigged(self.secrets) as rig:
             await self.begin(rig, supervised=True)
-            rig.limit = 16_000
-            await self.put(["before", "x" * 20_000, "after"])
+            rig.limit = self.limit
+            await self.put(["before", "x" * self.large, "after"])
             await rig.until(2)
             assert sorted(self.seen(rig)) == ["after", "before"]
             await self.put(["later"])

@@ -115,6 +115,9 @@ OURS = {
     ("LogTrigger", "parameters"): "the only kind that lacks it upstream",
     ("SlackTrigger", "endpoint"): "for stand-ins of the API",
     ("AWSLambdaTrigger", "endpoint"): "for stand-ins of the API",
+    ("FileEventSource", "settleDuration"): "no half-written file is told",
+    ("SFTPEventSource", "settleDuration"): "no half-written file is told",
+    ("SFTPEventSource", "knownHosts"): "the server is checked from the first login on",
     ("EventSourceSpec", "s3"): "a kind of our own",
     ("GitCreds", "username"): "same struct as BasicAuth",
 }

@@ -91,8 +91,12 @@ class Instance:
 
     async def tool(self, *args: str) -> tuple[int, str, str]:
         """An `events` command on this data folder: exit code, stdout, stderr."""
+        return await self.command(*args, "--data", str(self.data))
+
+    async def command(self, *args: str) -> tuple[int, str, str]:
+        """Any `events` command: exit code, stdout, stderr."""
         child = await asyncio.create_subprocess_exec(
-            sys.executable, "-m", "events", *args, "--data", str(self.data),
+            sys.executable, "-m", "events", *args,
             stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE, stdin=asyncio.subprocess.DEVNULL,
         )  # fmt: skip
         try:
