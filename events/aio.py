@@ -19,9 +19,9 @@ FIRST_PAUSE, LONGEST_PAUSE = 0.5, 30.0
 CALM = 60.0
 
 
-def backoff(attempt: int, chance: float, after: float | None = None) -> float:
+def backoff(attempt: int, chance: float, after: float | None = None, longest: float = LONGEST_PAUSE) -> float:
     """Seconds to wait before restart number `attempt` (from 1); `chance` in [0, 1) spreads them."""
-    pause: float = min(LONGEST_PAUSE, FIRST_PAUSE * 2 ** min(attempt - 1, 16))
+    pause: float = min(longest, FIRST_PAUSE * 2 ** min(attempt - 1, 16))
     return max(after or 0.0, pause * (0.5 + chance / 2))
 
 
@@ -29,8 +29,13 @@ Report = Callable[[BaseException, float | None], None]
 """Told of every failure, with the seconds until the restart (None: it stays down)."""
 
 
-async def supervise(run: Callable[[], Awaitable[None]], report: Report) -> None:
-    """Run `run` again and again. Ends by cancellation, by its normal end, or by a Permanent error."""
+async def supervise(
+    run: Callable[[], Awaitable[None]], report: Report, longest: float = LONGEST_PAUSE
+) -> None:
+    """Run `run` again and again. Ends by cancellation, by its normal end, or by a Permanent error.
+
+    `longest`: seconds between restarts at the most, unless the remote side asks for more.
+    """
     attempt = 0
     clock = asyncio.get_running_loop().time
     while True:
@@ -42,7 +47,7 @@ async def supervise(run: Callable[[], Awaitable[None]], report: Report) -> None:
         except Exception as exc:  # noqa: BLE001 - a supervisor: reported, counted, restarted
             attempt = 1 if clock() - started > CALM else attempt + 1
             after = exc.after if isinstance(exc, Retryable) else None
-            pause = backoff(attempt, random.random(), after)  # noqa: S311 - jitter, not a secret
+            pause = backoff(attempt, random.random(), after, longest)  # noqa: S311 - jitter, not a secret
             report(exc, pause)
         await asyncio.sleep(pause)
 

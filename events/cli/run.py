@@ -26,15 +26,67 @@ if TYPE_CHECKING:
     from events.runtime.standalone import Options, Standalone
 
 EXAMPLE = """events run examples/quickstart
-events run manifests/ --data /var/lib/events --secrets /etc/events/secrets"""
+events run manifests/ --data /var/lib/events --secrets /etc/events/secrets
+events run manifests/ --bus nats://nats:4222 --lease 5"""
+
+SHORTEST_LEASE, LONGEST_LEASE = 2.0, 3600.0
+"""Seconds: below it, a pause of the machine would look like a death."""
+
+SHARED = ("bus", "shards", "lease")
+"""Options of `run` that `demo` does not have."""
 
 
 def register(commands: Any) -> None:
-    parser = command(commands, "run", "run manifests on an embedded durable bus", EXAMPLE, run)
+    parser = command(
+        commands,
+        "run",
+        "run manifests on an embedded durable bus, or on one that processes share",
+        EXAMPLE,
+        run,
+    )
     parser.add_argument("paths", nargs="+", metavar="PATH", help="manifests, folders of them, or - for stdin")
     add_data(parser)
     add_namespace(parser)
+    add_bus(parser)
     add_serving(parser)
+
+
+def add_bus(parser: argparse.ArgumentParser) -> None:
+    """Which bus, and how it is shared with other processes."""
+    parser.add_argument(
+        "--bus", metavar="URL", type=bus_url,
+        help="one bus for everything, instead of what EventBus manifests say: memory:, file:FOLDER, "
+        "nats://HOST:PORT, tls://HOST:PORT, kafka://HOST:PORT,HOST:PORT",
+    )  # fmt: skip
+    parser.add_argument(
+        "--shards", metavar="N", type=count,
+        help="parts that processes on one bus share out among them; fixed when the bus is first used "
+        "(default: 8, on the embedded bus 1)",
+    )  # fmt: skip
+    parser.add_argument(
+        "--lease", metavar="SECONDS", type=lease, default="15",
+        help="after how long other processes on the bus take over from a dead one, 2 or more (default: 15)",
+    )  # fmt: skip
+
+
+def bus_url(text: str) -> str:
+    """Raises ArgumentTypeError for what names no bus."""
+    from events.errors import ManifestError
+    from events.runtime.engines import of_url
+
+    try:
+        of_url(text)
+    except ManifestError as exc:
+        raise argparse.ArgumentTypeError(str(exc)) from exc
+    return text
+
+
+def lease(text: str) -> float:
+    """Raises ValueError, ArgumentTypeError for less than two seconds."""
+    seconds = float(text)
+    if not SHORTEST_LEASE <= seconds <= LONGEST_LEASE:
+        raise argparse.ArgumentTypeError(f"{text} is not between {SHORTEST_LEASE:g} and {LONGEST_LEASE:g}")
+    return seconds
 
 
 def add_serving(parser: argparse.ArgumentParser) -> None:
@@ -104,7 +156,7 @@ def options_of(args: argparse.Namespace) -> Options:
     return Options(
         paths=args.paths, data=Path(args.data), namespace=args.namespace, host=args.host, port=args.port,
         secrets=args.secrets, durability=args.durability, keep=args.keep, keep_bytes=args.keep_mib,
-        guard=args.guard,
+        guard=args.guard, **{name: getattr(args, name) for name in SHARED if hasattr(args, name)},
     )  # fmt: skip
 
 

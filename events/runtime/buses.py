@@ -1,96 +1,143 @@
-"""The bus instances of a process: which engine an EventBus means, opened once, each shard with its owner."""
+"""The bus instances of a process: each is opened in the background, and its shards have their owners.
+
+A bus that is away, at the start or later, stops nobody else: its sources are refused, and everything goes on
+by itself when it is back.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Sequence
-from operator import is_
-from typing import TYPE_CHECKING
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
 
 from events.aio import Group, supervise
 from events.bus._base import Bus, Health, shard_of
-from events.errors import Fenced, Retryable
-from events.runtime.shard import ShardRunner
+from events.errors import EventsError, Permanent
+from events.runtime.intake import Gate
+from events.runtime.outage import LONGEST_PAUSE, Outage
+from events.runtime.owners import MakeRunner, ShardOwner
+from events.runtime.shard import LEASE
+from events.runtime.sharing import Sharing
 
 if TYPE_CHECKING:
     from events.runtime.plans import SensorPlan
 
 log = logging.getLogger(__name__)
 
-MakeRunner = Callable[[Bus, int], ShardRunner]
+SETTLE = 5.0
+"""Seconds that sensors get to begin before sources may store."""
 
-
-class ShardOwner:
-    """Keeps one shard of one bus running: a new runner after each failure that may pass."""
-
-    def __init__(self, bus: Bus, shard: int, make: MakeRunner) -> None:
-        self.bus, self.shard, self._make = bus, shard, make
-        self._sensors: Sequence[SensorPlan] = ()
-        self._task: asyncio.Task[None] | None = None
-        self.runner: ShardRunner | None = None
-        self.down = ""
-
-    def start(self, tasks: Group) -> None:
-        """Run, unless it runs: a shard that gave up for good gets another chance with other manifests."""
-        if self._task is None or self._task.done():
-            self._task = tasks.start(f"shard/{self.bus.name}/{self.shard}", self.run())
-
-    def replace(self, sensors: Sequence[SensorPlan]) -> None:
-        """These are the sensors now; the same ones again change nothing."""
-        same = len(sensors) == len(self._sensors) and all(map(is_, sensors, self._sensors))
-        self._sensors = sensors
-        if self.runner is not None and not same:
-            self.runner.replace(sensors)
-
-    async def run(self) -> None:
-        """Until cancelled or drained. A lease that was lost is waited for again."""
-        await supervise(self._run_once, self._report)
-
-    async def _run_once(self) -> None:
-        self.runner = self._make(self.bus, self.shard)
-        self.runner.replace(self._sensors)
-        self.down = ""
-        try:
-            await self.runner.run()
-        except Fenced as exc:
-            raise Retryable(str(exc)) from exc
-        finally:
-            self.runner = None
-
-    def _report(self, error: BaseException, pause: float | None) -> None:
-        self.down = f"{type(error).__name__}: {error}"
-        again = "it stays down" if pause is None else f"again in {pause:.1f} s"
-        log.error("%s shard %d: %s; %s", self.bus.name, self.shard, error, again)
-
-    @property
-    def settled(self) -> bool:
-        """Whether the newest sensors are at work, or cannot be for now."""
-        return bool(self.down) or (self.runner is not None and self.runner.settled)
-
-    @property
-    def health(self) -> Health:
-        runner = self.runner
-        if runner is not None and runner.following:
-            return Health(True)
-        return Health(False, self.down or (runner.trouble if runner else "not started"))
-
-    async def drain(self, deadline: float) -> None:
-        if self.runner is not None:
-            await self.runner.drain(deadline)
+LOOK = 1.0
+"""Seconds between looks at the health of a bus."""
 
 
 class BusUnit:
-    """One bus instance with the owners of its shards."""
+    """One bus instance with the owners of its shards. `settings`: what it was made from, to notice edits."""
 
-    def __init__(self, bus: Bus, make: MakeRunner, tasks: Group) -> None:
-        self.bus, self._tasks = bus, tasks
-        self.owners = [ShardOwner(bus, shard, make) for shard in range(bus.shards)]
+    def __init__(
+        self,
+        bus: Bus,
+        make: MakeRunner,
+        tasks: Group,
+        *,
+        settings: Any = None,
+        shared: bool = False,
+        lease_ttl: float = LEASE,
+    ) -> None:
+        self.bus, self.settings, self._tasks = bus, settings, tasks
+        self.outage = Outage(bus.name)
+        self.intake = Gate(bus, self.outage, lease_ttl)
+        self.owners = [ShardOwner(bus, shard, make, self.outage) for shard in range(bus.shards)]
+        self.sharing = Sharing(bus, self.owners, lease_ttl) if shared else None
+        self.refused: EventsError | None = None
+        """Why it cannot be opened at all."""
+        self._trouble = ""
+        self._opened = False
+        self._life: asyncio.Task[None] | None = None
+        self._stopping = False
+
+    # life
 
     def start(self) -> None:
-        """Start the owners that do not run. Their sensors have to be known before."""
+        """Open the bus, then start the owners that do not run. Their sensors have to be known before."""
+        if self._life is None or (self._life.done() and not self._opened):
+            self.refused = None
+            self._life = self._tasks.start(f"bus/{self.bus.name}", self._live())
+        elif self._opened and not self._stopping:
+            self._start_owners()
+
+    async def _live(self) -> None:
+        await supervise(self._open, self._cannot_open, LONGEST_PAUSE)
+        if not self._opened or self._stopping:
+            return
+        self._start_owners()
+        await self._follow()
+        self.intake.open = True
+        if self.sharing is not None:
+            self._tasks.start(f"bus/{self.bus.name}/sharing", self.sharing.run())
+        await self._watch()
+
+    async def _open(self) -> None:
+        await self.bus.open()
+        self._opened = True
+        self.outage.works("open")
+
+    def _cannot_open(self, error: BaseException, pause: float | None) -> None:
+        self._trouble = str(error)
+        self.intake.reason = self._trouble
+        if not isinstance(error, EventsError):
+            log.error("bus %s: unexpected error", self.bus.name, exc_info=error)
+        if pause is not None:
+            self.outage.fails("open", error)
+            return
+        self.refused = error if isinstance(error, EventsError) else Permanent(str(error))
+        log.error("bus %s: %s; it stays closed", self.bus.name, error)
+
+    def _start_owners(self) -> None:
         for owner in self.owners:
             owner.start(self._tasks)
+
+    async def _follow(self) -> None:
+        """Sensors first: an event that a source takes is seen by the sensors that came with it."""
+        self.intake.reason = "its sensors do not read yet"
+        try:
+            async with asyncio.timeout(SETTLE):
+                while not all(owner.settled for owner in self.owners):
+                    await asyncio.sleep(0.005)
+        except TimeoutError:
+            log.warning("bus %s: the sensors do not read yet; events are taken all the same", self.bus.name)
+
+    async def _watch(self) -> None:
+        """An outage that only the engine notices is one too."""
+        while True:
+            health = self.bus.health()
+            if health.ready:
+                self.outage.works("bus")
+                self.intake.calm()
+            else:
+                self.outage.fails("bus", health.detail)
+            await asyncio.sleep(LOOK)
+
+    async def drain(self, deadline: float) -> None:
+        """Stop reading, let what runs end, hand the shards over."""
+        self._stopping = True
+        if self.sharing is not None:
+            await self.sharing.leave()
+        await asyncio.gather(*(owner.drain(deadline) for owner in self.owners))
+
+    async def aclose(self) -> None:
+        """After `drain`. Raises nothing."""
+        self.intake.open, self.intake.reason = False, "it is closed"
+        if self._life is not None:
+            self._life.cancel()
+            await asyncio.wait([self._life])
+        try:
+            await self.bus.aclose()
+        except EventsError as exc:
+            log.error("%s: %s", self.bus.name, exc)
+
+    # what it does
 
     def replace(self, sensors: Sequence[SensorPlan]) -> None:
         """These are the sensors of this bus now."""
@@ -99,15 +146,27 @@ class BusUnit:
 
     @property
     def settled(self) -> bool:
-        return all(owner.settled for owner in self.owners)
-
-    async def drain(self, deadline: float) -> None:
-        await asyncio.gather(*(owner.drain(deadline) for owner in self.owners))
+        """Whether the newest sensors are at work, or cannot be for now."""
+        return bool(self._trouble and not self._opened) or (
+            self.intake.open and all(owner.settled for owner in self.owners)
+        )
 
     @property
     def health(self) -> Health:
         """Of the bus, then of the first shard that has trouble."""
+        if not self._opened:
+            return Health(False, self._trouble or "not open yet")
         own = self.bus.health()
         if not own.ready:
             return own
+        if self.outage:
+            return Health(False, self.outage.reason)
         return next((owner.health for owner in self.owners if not owner.health.ready), Health(True))
+
+    def state(self) -> dict[str, Any]:
+        """For /readyz."""
+        health = self.health
+        return {
+            "name": self.bus.name, "ready": health.ready, "reason": health.detail,
+            "shards": [owner.shard for owner in self.owners if owner.holds], "of": len(self.owners),
+        }  # fmt: skip

@@ -17,6 +17,13 @@ PATIENCE = 1.0
 """Seconds to wait for the lock: a tool that looks into the folder has it for a moment."""
 
 
+def bus_file(folder: Path, namespace: str, name: str) -> Path:
+    """The store of a bus in a folder of stores. Raises Permanent for names that cannot be a file's."""
+    if not (namespace and name) or "." in namespace or {"/", "\0"} & {*namespace, *name}:
+        raise Permanent(f"{namespace}/{name} cannot be the name of a bus")
+    return folder / f"{namespace}.{name}.sqlite"
+
+
 class InUse(Permanent):
     """Another process has the data folder."""
 
@@ -44,9 +51,7 @@ class DataFolder:
 
     def bus(self, namespace: str, name: str) -> Path:
         """The store of a bus. Raises Permanent for names that cannot be a file's."""
-        if not (namespace and name) or "." in namespace or {"/", "\0"} & {*namespace, *name}:
-            raise Permanent(f"{namespace}/{name} cannot be the name of a bus")
-        return self.path / "bus" / f"{namespace}.{name}.sqlite"
+        return bus_file(self.path / "bus", namespace, name)
 
     def buses(self) -> list[tuple[str, str, Path]]:
         """(namespace, EventBus name, file) of every store that is there."""

@@ -9,7 +9,6 @@ engine that stops in the middle of a commit has stored what came first.
 from __future__ import annotations
 
 import asyncio
-import logging
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING
 
@@ -17,12 +16,11 @@ from events.aio import backoff
 from events.bus._base import Bus, Changes, Lease, Mark
 from events.errors import Retryable
 from events.event import Decision
+from events.runtime.outage import LONGEST_PAUSE, Outage
 from events.runtime.progress import Place, Progress
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-
-log = logging.getLogger(__name__)
 
 PACE = 0.1
 """Seconds that a note without hurry may wait for company."""
@@ -71,7 +69,10 @@ class Group:
 class Recorder:
     """Collects notes for one shard and commits them with the current mark."""
 
-    def __init__(self, bus: Bus, shard: int, lease: Lease, progress: Progress) -> None:
+    def __init__(
+        self, bus: Bus, shard: int, lease: Lease, progress: Progress, outage: Outage | None = None
+    ) -> None:
+        self._outage = outage or Outage(bus.name)
         self._bus, self._shard, self._lease, self._progress = bus, shard, lease, progress
         self._group = Group()
         self._hurry = asyncio.Event()
@@ -154,16 +155,14 @@ class Recorder:
 
     async def _commit(self, changes: Changes) -> None:
         """Until it is stored: the bus may be away for a while."""
-        attempt = 0
-        while True:
-            try:
-                await self._bus.commit(self._shard, self._lease.epoch, changes)
-            except Retryable as exc:
-                attempt += 1
-                if attempt == 1:
-                    log.warning("%s: cannot record, trying again: %s", self._bus.name, exc)
-                await asyncio.sleep(backoff(attempt, 0.5, exc.after))
-            else:
-                if attempt:
-                    log.info("%s: recording again", self._bus.name)
-                return
+        attempt, who = 0, f"recorder/{self._shard}"
+        try:
+            while True:
+                try:
+                    return await self._bus.commit(self._shard, self._lease.epoch, changes)
+                except Retryable as exc:
+                    attempt += 1
+                    self._outage.fails(who, exc)
+                    await asyncio.sleep(backoff(attempt, 0.5, exc.after, LONGEST_PAUSE))
+        finally:
+            self._outage.works(who)

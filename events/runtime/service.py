@@ -7,17 +7,19 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Iterable, Sequence
-from typing import TYPE_CHECKING, Any, NamedTuple
+from collections.abc import Callable, Iterable, Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from events.aio import Group
-from events.errors import EventsError, ManifestError
+from events.errors import EventsError, ManifestError, Permanent
 from events.manifest import Finding, Manifests
 from events.registry import adapter_class
-from events.runtime.buses import BusUnit, MakeRunner
+from events.runtime.buses import BusUnit
 from events.runtime.checks import not_compiling
+from events.runtime.engines import Choice
+from events.runtime.owners import MakeRunner
 from events.runtime.plans import SensorPlan, canonical, compile_sensor
-from events.runtime.shard import ShardRunner
+from events.runtime.shard import LEASE, ShardRunner
 from events.runtime.source_runner import Lent, SourceRunner
 
 if TYPE_CHECKING:
@@ -31,8 +33,11 @@ log = logging.getLogger(__name__)
 
 DEFAULT_BUS = "default"
 
-SETTLE = 5.0
-"""Seconds that changed sensors get to begin before the sources go on."""
+SETTLE = 6.0
+"""Seconds that buses and changed sensors get to begin before the sources go on."""
+
+HAND_OVER = 5.0
+"""Seconds that firings in hand get when their bus is made anew."""
 
 STOP = 5.0
 """Seconds that a source gets to give back what it holds outside."""
@@ -40,8 +45,17 @@ STOP = 5.0
 Rows = list[tuple[dict[str, str], float]]
 """Labels and value of each line of a gauge."""
 
-OpenBus = Callable[[str, str, "EventBus | None"], Awaitable["Bus"]]
-"""(namespace, EventBus name, its manifest) -> an open bus."""
+
+class Buses(Protocol):
+    """Chooses and makes buses: see `engines`."""
+
+    def choose(self, namespace: str, name: str, manifest: EventBus | None) -> Choice:
+        """Raises ManifestError."""
+        ...
+
+    def make(self, choice: Choice, namespace: str, name: str) -> Bus:
+        """A bus that is not open yet. Raises ManifestError, Permanent."""
+        ...
 
 
 class SourceKey(NamedTuple):
@@ -57,12 +71,12 @@ class Running(NamedTuple):
     runner: SourceRunner
     task: asyncio.Task[Any]
     raw: dict[str, Any]
-    bus: str
+    unit: BusUnit
     file: str | None
 
-    def goes_on(self, raw: dict[str, Any], bus: str) -> bool:
+    def goes_on(self, raw: dict[str, Any], unit: BusUnit | None) -> bool:
         """Whether it is what it should be. One that gave up for good is started again."""
-        return (self.raw, self.bus) == (raw, bus) and not self.task.done()
+        return self.raw == raw and self.unit is unit and not self.task.done()
 
 
 async def stopped(sources: Sequence[Running]) -> None:
@@ -100,14 +114,19 @@ class Service:
     """Everything of one process that depends on manifests."""
 
     def __init__(
-        self, metrics: Metrics, lent: Callable[[str], Lent], open_bus: OpenBus, make: MakeRunner
+        self,
+        metrics: Metrics,
+        lent: Callable[[str], Lent],
+        buses: Buses,
+        make: MakeRunner,
+        lease_ttl: float = LEASE,
     ) -> None:
         self.metrics = metrics
         self.sources: dict[SourceKey, Running] = {}
         self.sensors: dict[tuple[str, str], RunningSensor] = {}
         self.units: dict[str, BusUnit] = {}
         self.findings: list[Finding] = []
-        self._lent, self._open_bus, self._make = lent, open_bus, make
+        self._lent, self._buses, self._make, self._lease_ttl = lent, buses, make, lease_ttl
         self._tasks = Group(self._failed)
         self._applying = asyncio.Lock()
 
@@ -119,7 +138,7 @@ class Service:
         async with self._applying:
             self.findings = list(manifests.findings)
             broken = frozenset(f.file for f in manifests.findings if f.severity == "error" and f.file)
-            await self._open_buses(manifests)
+            await self._apply_buses(manifests)
             self._apply_sensors(manifests, broken)
             await self._settle()
             await self._apply_sources(manifests, broken)
@@ -127,17 +146,41 @@ class Service:
 
     # buses
 
-    async def _open_buses(self, manifests: Manifests) -> None:
+    async def _apply_buses(self, manifests: Manifests) -> None:
         known = {(bus.metadata.namespace, bus.metadata.name): bus for bus in manifests.event_buses}
         models: list[EventSource | Sensor] = [*manifests.event_sources, *manifests.sensors]
         wanted = {(model.metadata.namespace, model.spec.event_bus_name or DEFAULT_BUS) for model in models}
         for namespace, name in sorted(wanted):
-            if f"{namespace}/{name}" not in self.units:
-                await self._open_unit(namespace, name, known.get((namespace, name)))
+            await self._apply_bus(namespace, name, known.get((namespace, name)))
 
-    async def _open_unit(self, namespace: str, name: str, manifest: EventBus | None) -> None:
-        bus = await self._open_bus(namespace, name, manifest)
-        self.units[bus.name] = BusUnit(bus, self._make, self._tasks)
+    async def _apply_bus(self, namespace: str, name: str, manifest: EventBus | None) -> None:
+        """Make the bus, or make it anew when its manifest has changed; what cannot be made is told."""
+        label = f"{namespace}/{name}"
+        before = self.units.get(label)
+        try:
+            choice = self._buses.choose(namespace, name, manifest)
+            if before is not None and before.settings == choice:
+                return
+            bus = self._buses.make(choice, namespace, name)
+        except (ManifestError, Permanent) as exc:
+            self.findings.append(unusable(label, manifest, exc))
+            return
+        if choice.notice:
+            log.warning("EventBus %s: %s", label, choice.notice)
+        if before is not None:
+            await self._end_unit(before)
+        self.units[label] = BusUnit(
+            bus, self._make, self._tasks, settings=choice, shared=choice.shared, lease_ttl=self._lease_ttl
+        )
+
+    async def _end_unit(self, unit: BusUnit) -> None:
+        """Its settings have changed: what uses it ends in order, and begins again on the new one."""
+        log.info("bus %s: its EventBus has changed; it is opened anew", unit.bus.name)
+        for key, running in list(self.sources.items()):
+            if running.unit is unit:
+                await self._stop(key)
+        await unit.drain(HAND_OVER)
+        await unit.aclose()
 
     # sensors
 
@@ -162,7 +205,8 @@ class Service:
                 while not all(unit.settled for unit in self.units.values()):
                     await asyncio.sleep(0.005)
         except TimeoutError:
-            log.warning("the sensors do not read yet; the event sources start all the same")
+            late = ", ".join(name for name, unit in self.units.items() if not unit.settled)
+            log.warning("%s: not at work yet; the event sources start all the same", late)
 
     def _plan(self, model: Sensor, before: SensorPlan | None) -> SensorPlan | None:
         """The compiled sensor; the version before if it is the same, or if this one does not compile."""
@@ -191,7 +235,7 @@ class Service:
                 await self._stop(key)
         for key, (raw, model) in wanted.items():
             running_now = self.sources.get(key)
-            if running_now is not None and running_now.goes_on(raw, bus_of(model)):
+            if running_now is not None and running_now.goes_on(raw, self.units.get(bus_of(model))):
                 self.sources[key] = running_now._replace(file=model.origin.file)
                 continue
             runner = self._prepare(key, raw, model)
@@ -200,7 +244,7 @@ class Service:
             if running_now is not None:
                 await self._stop(key)
             task = self._tasks.start(f"source/{runner.label}", runner.run())
-            self.sources[key] = Running(runner, task, raw, bus_of(model), model.origin.file)
+            self.sources[key] = Running(runner, task, raw, self.units[bus_of(model)], model.origin.file)
 
     def _entries(self, model: EventSource) -> Iterable[tuple[SourceKey, tuple[dict[str, Any], EventSource]]]:
         namespace, name = key_of(model)
@@ -212,9 +256,11 @@ class Service:
         try:
             if adapter_class("sources", key.kind) is None:
                 return None  # the loader has told so
+            unit = self.units.get(bus_of(model))
+            if unit is None:
+                return None  # why there is no such bus has been told
             counts = self.metrics.source(key.namespace, key.source, key.event)
-            bus = self.units[bus_of(model)].bus
-            return SourceRunner(*key, raw, bus, counts, self._lent(key.namespace))
+            return SourceRunner(*key, raw, unit.intake, counts, self._lent(key.namespace))
         except ManifestError as exc:
             self._tell(model, exc.field or f"spec.{key.kind}.{key.event}", exc.message)
             return None
@@ -234,19 +280,28 @@ class Service:
     async def aclose(self) -> None:
         await self._tasks.aclose()
         for unit in self.units.values():
-            try:
-                await unit.bus.aclose()
-            except EventsError as exc:
-                log.error("%s: %s", unit.bus.name, exc)
+            await unit.aclose()
 
     # state
 
     @property
     def ready(self) -> bool:
         """Everything that can run does: sources listen, shards follow, buses store."""
-        return all(running.runner.state == "ready" for running in self.sources.values()) and all(
-            unit.health.ready for unit in self.units.values()
+        return all(running.runner.at_work for running in self.sources.values()) and all(
+            unit.health.ready for unit in self.used()
         )
+
+    def used(self) -> list[BusUnit]:
+        """The buses that something runs on."""
+        names = {sensor.bus for sensor in self.sensors.values()}
+        units = {id(running.unit) for running in self.sources.values()}
+        return [unit for name, unit in self.units.items() if name in names or id(unit) in units]
+
+    @property
+    def refused(self) -> EventsError | None:
+        """Why there is no bus at all, if none can be opened."""
+        errors = [unit.refused for unit in self.units.values()]
+        return errors[0] if errors and all(errors) else None
 
     @property
     def starting(self) -> bool:
@@ -269,10 +324,7 @@ class Service:
                 }
                 for key, running in self.sources.items()
             ],
-            "buses": [
-                {"name": name, "ready": unit.health.ready, "reason": unit.health.detail}
-                for name, unit in self.units.items()
-            ],
+            "buses": [unit.state() for unit in self.units.values()],
             "sensors": [
                 {
                     "name": sensor.plan.label, "bus": sensor.bus, "revision": sensor.plan.revision,
@@ -315,3 +367,14 @@ class Service:
 
     def waiting_firings(self) -> Rows:
         return [({"trigger": one["trigger"]}, one["waiting"]) for one in self.trigger_states()]
+
+
+def unusable(label: str, manifest: EventBus | None, error: EventsError) -> Finding:
+    """An EventBus that cannot be run."""
+    origin = None if manifest is None else manifest.origin
+    field = (error.field if isinstance(error, ManifestError) else None) or "spec"
+    message = error.message if isinstance(error, ManifestError) else str(error)
+    return Finding(
+        "error", "bus-unusable", origin.file if origin else None, origin.line(field) if origin else None,
+        field, f"bus {label}: {message}", object=f"EventBus/{label.partition('/')[2]}",
+    )  # fmt: skip

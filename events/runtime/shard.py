@@ -33,6 +33,7 @@ from events.runtime.jobs import Job
 from events.runtime.lanes import REMOVED, Lane
 from events.runtime.matching import Matcher
 from events.runtime.memory import Held, Memory
+from events.runtime.outage import LONGEST_PAUSE, Outage
 from events.runtime.parking import Parking
 from events.runtime.progress import Progress
 from events.runtime.recorder import Recorder
@@ -67,8 +68,17 @@ STUCK = 60.0
 SLICE = 0.005
 """Seconds that events are handled for without letting others run."""
 
+LEASE = 15.0
+"""Seconds that a lease outlives its holder."""
+
 DRAIN = 25.0
 """Seconds that firings in hand get when the shard is stopped: below Kubernetes' 30."""
+
+
+def being_cancelled() -> bool:
+    """Whether somebody wants the end of the task that asks."""
+    task = asyncio.current_task()
+    return task is not None and task.cancelling() > 0
 
 
 class ShardRunner:
@@ -85,18 +95,25 @@ class ShardRunner:
         metrics: Metrics,
         judge: Judge,
         *,
+        outage: Outage | None = None,
+        lease_ttl: float = LEASE,
         now_ns: Callable[[], int] = time.time_ns,
         chance: Callable[[], float] = random.random,
     ) -> None:
+        """`lease_ttl`: seconds after which others may take the shard when this process is dead."""
         self.bus, self.shard, self.executor, self.metrics = bus, shard, executor, metrics
+        self._outage, self._lease_ttl = outage or Outage(bus.name), lease_ttl
         self.now_ns, self.chance, self._judge = now_ns, chance, judge
         self.namespace = bus.name.partition("/")[0]
         self.roster = Roster()
         self.memories: dict[tuple[str, str], Memory] = {}
         self.lanes: dict[tuple[str, str, str], Lane] = {}
-        self.following = False
+        self.following = self.holds = False
         self.trouble = "waits for its lease"
+        self._waits_since: float | None = None
         self._tasks = Group(self._task_failed)
+        self._waits = Group(lambda name, error: None)  # awaited in `run`
+        self._taking: asyncio.Task[Lease] | None = None
         self._wanted: Sequence[SensorPlan] | None = None
         self._edited = asyncio.Event()
         self._reader: Reader | None = None
@@ -129,7 +146,10 @@ class ShardRunner:
 
     async def run(self) -> None:
         """Own the shard until cancelled. Raises Fenced when the lease was lost, Damaged, Permanent."""
-        lease = await self.bus.lease(f"shard/{self.shard}")
+        lease = await self._take_lease()
+        if lease is None:
+            return
+        self.holds = True
         self._failed = asyncio.get_running_loop().create_future()
         try:
             following = self._tasks.start(f"shard/{self.shard}", self._own(lease))
@@ -139,6 +159,28 @@ class ShardRunner:
         finally:
             self.following = False
             await self._close(lease)
+            self.holds = False
+
+    async def _take_lease(self) -> Lease | None:
+        """Wait for it; None when told to stop meanwhile."""
+        self._waits_since = asyncio.get_running_loop().time()
+        self._taking = self._waits.start(
+            f"shard/{self.shard}/lease", self.bus.lease(f"shard/{self.shard}", self._lease_ttl)
+        )
+        try:
+            return await self._taking
+        except asyncio.CancelledError:
+            if self._drained.is_set() and not being_cancelled():
+                return None
+            raise
+        finally:
+            self._waits_since = None
+
+    @property
+    def waited(self) -> float:
+        """Seconds that the lease has been waited for; 0 when it is here."""
+        since = self._waits_since
+        return 0.0 if since is None else asyncio.get_running_loop().time() - since
 
     async def _own(self, lease: Lease) -> None:
         self._tasks.start(f"shard/{self.shard}/lease", self._watch_lease(lease))
@@ -161,6 +203,10 @@ class ShardRunner:
     async def drain(self, deadline: float = DRAIN) -> None:
         """Stop reading, let what runs end, record it; then `run` ends. What did not run is read again."""
         self._stopping = True
+        if self._waits_since is not None and self._taking is not None:
+            self._drained.set()
+            self._taking.cancel()
+            return
         self._interrupt()
         for lane in self.lanes.values():
             lane.stop()
@@ -185,7 +231,7 @@ class ShardRunner:
     async def _take_over(self, lease: Lease) -> None:
         former = await take_over(self.bus, self.shard, self.roster)
         self.progress = Progress(former.start)
-        self.recorder = Recorder(self.bus, self.shard, lease, self.progress)
+        self.recorder = Recorder(self.bus, self.shard, lease, self.progress, self._outage)
         self.memories = former.memories
         self._matcher = Matcher(self, former.done | set(former.parked))
         self._seen_before = former.head
@@ -237,9 +283,8 @@ class ShardRunner:
             except Retryable as exc:
                 attempt = 1 if self.progress.reached != reached else attempt + 1
                 self.following, self.trouble = False, str(exc)
-                if attempt == 1:
-                    log.warning("%s shard %d: cannot read, trying again: %s", self.bus.name, self.shard, exc)
-                await asyncio.sleep(backoff(attempt, self.chance(), exc.after))
+                self._outage.fails(f"shard/{self.shard}", exc)
+                await asyncio.sleep(backoff(attempt, self.chance(), exc.after, LONGEST_PAUSE))
 
     async def _read_on(self) -> None:
         """Open a reader for the sensors as they are now and follow it until something is edited."""
@@ -252,6 +297,7 @@ class ShardRunner:
         self._reader = reader
         try:
             self.following, self.trouble = True, ""
+            self._outage.works(f"shard/{self.shard}")
             while not self._edited.is_set():
                 await self._handle(await reader.next())
         except StopAsyncIteration:

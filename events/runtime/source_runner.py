@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import itertools
 import logging
 import os
@@ -11,11 +12,19 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import orjson
 
-from events.aio import supervise
-from events.bus._base import Bus, Cursor
-from events.errors import EvaluationError, EventsError, ExpressionError, ManifestError, Retryable
+from events.aio import Group, supervise
+from events.bus._base import Cursor, Lease
+from events.errors import (
+    BusUnavailable,
+    EvaluationError,
+    EventsError,
+    ExpressionError,
+    ManifestError,
+    Retryable,
+)
 from events.event import JSON, Event
 from events.registry import adapter_class, config_class, event_type
+from events.runtime.intake import Intake
 from events.runtime.records import storable
 from events.sources._base import Payload, Source, SourceContext
 
@@ -32,6 +41,10 @@ _prefix = os.urandom(4).hex()
 _numbers = itertools.count()
 
 
+STANDBY = 1.0
+"""Seconds without the lease after which another process is taken to have the source."""
+
+
 def new_id(now_ns: int) -> str:
     """32 hexadecimal characters, as upstream's ids; ordered by time, unique over processes."""
     return f"{now_ns:016x}{_prefix}{next(_numbers) & 0xFFFFFFFF:08x}"
@@ -46,7 +59,10 @@ class Lent(NamedTuple):
 
 
 class SourceRunner:
-    """One event of one EventSource. `state` is starting, ready, trouble or down."""
+    """One event of one EventSource. `state` is starting, ready, standby, trouble or down.
+
+    standby: it runs in one process of several, and another one has it.
+    """
 
     def __init__(
         self,
@@ -55,7 +71,7 @@ class SourceRunner:
         kind: str,
         event: str,
         raw: dict[str, Any],
-        bus: Bus,
+        bus: Intake,
         counts: SourceCounts,
         lent: Lent,
         now_ns: Callable[[], int] = time.time_ns,
@@ -105,12 +121,53 @@ class SourceRunner:
 
     async def _run_once(self) -> None:
         self.state, self.reason = "starting", ""
-        await self._adapter.run(self.emit)
+        if self.leader_only:
+            await self._run_alone()
+        else:
+            await self._adapter.run(self.emit)
         raise Retryable("the source ended by itself")
+
+    async def _run_alone(self) -> None:
+        """In one process of all that share the bus: the one with the lease, while it has it."""
+        standby = asyncio.get_running_loop().call_later(STANDBY, self._stand_by)
+        try:
+            lease = await self.bus.lease(f"source/{self.namespace}/{self.source}/{self.event}")
+        finally:
+            standby.cancel()
+        self.state = "starting"
+        try:
+            await self._run_while(lease)
+        finally:
+            await lease.release()
+
+    async def _run_while(self, lease: Lease) -> None:
+        """Raises what the adapter raises, Retryable when the lease is lost."""
+        tasks = Group(lambda name, error: None)  # awaited here
+        running = tasks.start(f"source/{self.label}/run", self._adapter.run(self.emit))
+        lost = tasks.start(f"source/{self.label}/lease", lease.lost.wait())
+        try:
+            await asyncio.wait([running, lost], return_when=asyncio.FIRST_COMPLETED)
+            if running.done():
+                running.result()
+                return
+        finally:
+            await tasks.aclose()
+        raise Retryable("another process has taken this source over")
+
+    def _stand_by(self) -> None:
+        self.state, self.reason = "standby", "another process has it"
+
+    @property
+    def at_work(self) -> bool:
+        """Here, or in another process."""
+        return self.state in {"ready", "standby"}
 
     def _report(self, error: BaseException, pause: float | None) -> None:
         self.state = "down" if pause is None else "trouble"
         self.reason = str(error) if isinstance(error, EventsError) else f"{type(error).__name__}: {error}"
+        if isinstance(error, BusUnavailable):
+            log.debug("event source %s: %s", self.label, error)
+            return  # the bus tells, once for all its sources
         again = "it stays down" if pause is None else f"again in {pause:.1f} s"
         trace = error if not isinstance(error, EventsError) else None
         log.error("event source %s (%s): %s; %s", self.label, self.kind, self.reason, again, exc_info=trace)

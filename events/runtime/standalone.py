@@ -14,13 +14,12 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AsyncExitStack
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import msgspec
 
 from events.aio import Group
 from events.bus._base import Bus
-from events.bus.embedded import EmbeddedBus
 from events.bus.retention import Retention
 from events.clients.http import Guard, Sessions
 from events.clients.secrets import LocalSecrets, Ref
@@ -28,20 +27,25 @@ from events.errors import EventsError, ManifestError, Permanent
 from events.kube.local import LocalObjects
 from events.manifest import Finding, Manifests, load
 from events.observability.metrics import Metrics
+from events.runtime import engines
 from events.runtime.api import application
 from events.runtime.desk import publish_to, read_events
 from events.runtime.executor import Executor
 from events.runtime.files import Snapshot, snapshot
 from events.runtime.folder import DataFolder
 from events.runtime.history import History
+from events.runtime.outage import Outage
 from events.runtime.remote import Remote
 from events.runtime.scripts import Judge
 from events.runtime.service import Service
-from events.runtime.shard import DRAIN, ShardRunner
+from events.runtime.shard import DRAIN, LEASE, ShardRunner
 from events.runtime.source_runner import Lent
 from events.triggers._base import TriggerContext
 from events.web.listeners import Listeners
 from events.web.pages import Server, pages
+
+if TYPE_CHECKING:
+    from events.api.eventbus import EventBus
 
 log = logging.getLogger(__name__)
 
@@ -72,6 +76,12 @@ class Options(NamedTuple):
     """Size of a bus above which handled events go earlier, and without any no more are accepted."""
     guard: Guard = "allow-private"
     watch: bool = True
+    bus: str | None = None
+    """URL of the bus of everything; None: as the EventBus manifests say."""
+    shards: int | None = None
+    """Of each bus; None: what fits its engine."""
+    lease: float = LEASE
+    """Seconds after which other processes take over from one that is dead."""
 
 
 class Standalone:
@@ -95,7 +105,7 @@ class Standalone:
         self._remote = Remote()
         self._secret_values: dict[str, dict[Ref, bytes]] = {}
         self.executor = Executor(self._trigger_context)
-        self.service = Service(self.metrics, self._lent, self._open_bus, self._runner)
+        self.service = Service(self.metrics, self._lent, self, self._runner, options.lease)
         self.history = History(Buses(self.service))
         self._add_gauges()
 
@@ -123,20 +133,24 @@ class Standalone:
             logging.getLogger("events.triggers"),
         )  # fmt: skip
 
-    def _runner(self, bus: Bus, shard: int) -> ShardRunner:
-        return ShardRunner(bus, shard, self.executor, self.metrics, Judge(self._remote), now_ns=self.now_ns)
-
-    async def _open_bus(self, namespace: str, name: str, manifest: Any) -> Bus:
-        """Every EventBus is the embedded one here; what the manifest names instead is told."""
-        if manifest is not None:
-            log.warning("EventBus %s/%s: this version runs it on the embedded bus", namespace, name)
-        bus = EmbeddedBus(
-            self.folder.bus(namespace, name), f"{namespace}/{name}",
-            durability="process" if self.options.durability == "process" else "power",
-            retention=Retention(self.options.keep, self.options.keep_bytes),
+    def _runner(self, bus: Bus, shard: int, outage: Outage) -> ShardRunner:
+        return ShardRunner(
+            bus, shard, self.executor, self.metrics, Judge(self._remote), outage=outage,
+            lease_ttl=self.options.lease, now_ns=self.now_ns,
         )  # fmt: skip
-        await bus.open()
-        return bus
+
+    # buses
+
+    def choose(self, namespace: str, name: str, manifest: EventBus | None) -> engines.Choice:
+        return engines.choose(manifest, self.options.bus)
+
+    def make(self, choice: engines.Choice, namespace: str, name: str) -> Bus:
+        options = self.options
+        means = engines.Means(
+            self.folder, self.secrets, options.durability, Retention(options.keep, options.keep_bytes),
+            options.shards,
+        )  # fmt: skip
+        return engines.make(choice, namespace, name, means)
 
     # life
 
@@ -218,6 +232,8 @@ class Standalone:
 
     def _require_something(self, findings: Sequence[Finding]) -> None:
         """Manifests of which nothing can be used are an error; with some of them the rest runs."""
+        if self.service.refused is not None:
+            raise self.service.refused
         errors = [finding for finding in findings if finding.severity == "error"]
         if errors and not self.service.sources and not self.service.sensors:
             raise ManifestError("nothing can be run:\n" + "\n".join(map(str, errors)))

@@ -13,11 +13,13 @@ from events.bus._base import Bus
 from events.bus.memory import MemoryBus, MemoryLog
 from events.clients.http import Sessions
 from events.clients.secrets import LocalSecrets
-from events.errors import Permanent
+from events.errors import BusUnavailable, Permanent
 from events.manifest import Manifests, load_objects
 from events.observability.metrics import Metrics
 from events.runtime import service as module
 from events.runtime import source_runner
+from events.runtime.engines import Choice, choose
+from events.runtime.outage import Outage
 from events.runtime.remote import Remote
 from events.runtime.scripts import Judge
 from events.runtime.service import Service, SourceKey
@@ -55,6 +57,7 @@ class Steady:
 @pytest.fixture(autouse=True)
 def steady(monkeypatch: pytest.MonkeyPatch) -> None:
     Steady.started, Steady.stopped, Steady.refuse = [], [], False
+    StageBus.away = {}
     monkeypatch.setattr(source_runner, "adapter_class", lambda group, kind: Steady)
     monkeypatch.setattr(module, "adapter_class", lambda group, kind: Steady)
 
@@ -72,25 +75,41 @@ def source(name: str = "src", bus: str | None = None, **events: str) -> dict[str
     }
 
 
+class StageBus(MemoryBus):
+    """Takes its time to open, or cannot be reached."""
+
+    slow = 0.0
+    away: ClassVar[dict[str, Exception]] = {}
+    """Bus -> why it cannot be reached."""
+
+    async def open(self) -> None:
+        await asyncio.sleep(self.slow)
+        if self.name in self.away:
+            raise self.away[self.name]
+        await super().open()
+
+
 class Stage:
     """A service over memory buses."""
 
     def __init__(self) -> None:
         self.target, self.logs = Target(), dict[str, MemoryLog]()
         lent = Lent(LocalSecrets(dict, environ={}), Listeners("127.0.0.1"), Sessions("off"))
-        self.service = Service(Metrics(), lambda _: lent, self.open_bus, self.runner)
+        self.service = Service(Metrics(), lambda _: lent, self, self.runner)
         self.slow_bus = 0.0
 
-    async def open_bus(self, namespace: str, name: str, _: EventBus | None) -> Bus:
-        await asyncio.sleep(self.slow_bus)
+    def choose(self, namespace: str, name: str, manifest: EventBus | None) -> Choice:
+        return choose(manifest, None if manifest else "memory:")
+
+    def make(self, choice: Choice, namespace: str, name: str) -> Bus:
         log = self.logs.setdefault(name, MemoryLog(clock=now_ns))
-        bus = MemoryBus(f"{namespace}/{name}", log=log)
-        await bus.open()
+        bus = StageBus(f"{namespace}/{name}", log=log)
+        bus.slow = self.slow_bus
         return bus
 
-    def runner(self, bus: Bus, shard: int) -> ShardRunner:
-        judge = Judge(Remote())
-        return ShardRunner(bus, shard, cast(Any, self.target), self.service.metrics, judge, now_ns=now_ns)
+    def runner(self, bus: Bus, shard: int, outage: Outage) -> ShardRunner:
+        judge, target = Judge(Remote()), cast(Any, self.target)
+        return ShardRunner(bus, shard, target, self.service.metrics, judge, outage=outage, now_ns=now_ns)
 
     async def apply(self, *objects: dict[str, Any], broken: str | None = None) -> Manifests:
         manifests = load_objects(list(objects))
@@ -233,5 +252,97 @@ def test_several_buses_that_open_slowly_lose_nothing_of_a_former_life():
         now = again.logs["default"].shard(0).records
         assert {key: now[key] for key in records if key.startswith("sensor/")} == records
         assert len(again.target.shots) == 2
+
+    scene(body)
+
+
+def event_bus(name: str = "default", **spec: Any) -> dict[str, Any]:
+    return {
+        "apiVersion": "argoproj.io/v1alpha1", "kind": "EventBus", "metadata": {"name": name}, "spec": spec,
+    }  # fmt: skip
+
+
+def test_a_bus_that_is_away_at_the_start_stops_nobody_else_and_comes_later(caplog: pytest.LogCaptureFixture):
+    caplog.set_level("INFO", logger="events.runtime.outage")
+
+    async def body(stage: Stage) -> None:
+        StageBus.away = {"default/far": BusUnavailable("far:4222 refuses connections")}
+        far_sensor = sensor(trigger("a"), dependencies="a", name="far")
+        far_sensor["spec"]["eventBusName"] = "far"
+        near = (source(a="10s"), sensor(trigger("a"), dependencies="a"))
+        await stage.apply(*near, source("src2", bus="far", a="1s"), far_sensor)
+        assert [shot.events for shot in stage.target.shots] == [{"a": "src.a-1"}]
+        assert not stage.service.ready
+        states = {bus["name"]: (bus["ready"], bus["reason"]) for bus in stage.service.states()["buses"]}
+        assert states == {
+            "default/default": (True, ""), "default/far": (False, "far:4222 refuses connections"),
+        }  # fmt: skip
+        await asyncio.sleep(30)
+        StageBus.away = {}
+        await asyncio.sleep(40)
+        assert stage.service.ready
+        assert stage.logs["far"].kept[0].event.source == "src2"
+        assert len(caplog.records) == 2, "one line when it is away, one when it is back"
+
+    scene(body)
+
+
+def test_sources_are_refused_until_the_sensors_that_came_with_them_follow():
+    async def body(stage: Stage) -> None:
+        StageBus.away = {"default/default": BusUnavailable("away")}
+        await stage.apply(source(a="10s"), sensor(trigger("a"), dependencies="a"))
+        assert Steady.started
+        StageBus.away = {}
+        await asyncio.sleep(40)
+        kept = [delivery.event.id for delivery in stage.logs["default"].kept]
+        assert kept
+        assert [shot.events["a"] for shot in stage.target.shots] == kept
+
+    scene(body)
+
+
+def test_a_bus_that_refuses_for_good_is_told_and_tried_again_with_the_next_manifests():
+    async def body(stage: Stage) -> None:
+        StageBus.away = {"default/default": Permanent("it has 8 shards, not 1")}
+        await stage.apply(source(a="10s"))
+        assert str(stage.service.refused) == "it has 8 shards, not 1"
+        assert stage.service.states()["buses"][0]["reason"] == "it has 8 shards, not 1"
+        StageBus.away = {}
+        await stage.apply(source(a="10s"))
+        await asyncio.sleep(40)
+        assert stage.service.refused is None
+        assert stage.service.ready
+
+    scene(body)
+
+
+def test_a_changed_event_bus_is_opened_anew_with_its_sources_and_an_equal_one_is_left_alone():
+    async def body(stage: Stage) -> None:
+        objects = (source(a="10s"), sensor(trigger("a"), dependencies="a"))
+        await stage.apply(*objects, event_bus(jetstreamExotic={"url": "nats://one"}))
+        first = stage.service.units["default/default"]
+        await stage.apply(*objects, event_bus(jetstreamExotic={"url": "nats://one"}))
+        assert stage.service.units["default/default"] is first
+        assert Steady.started == ["src.a"]
+        await stage.apply(*objects, event_bus(jetstreamExotic={"url": "nats://two"}))
+        second = stage.service.units["default/default"]
+        assert second is not first
+        assert not first.bus.health().ready, "the old one is closed"
+        assert (Steady.started, Steady.stopped) == (["src.a", "src.a"], ["src.a"])
+        assert len(stage.target.shots) == 2
+
+    scene(body)
+
+
+def test_an_event_bus_that_cannot_be_run_is_a_finding_and_the_others_go_on():
+    async def body(stage: Stage) -> None:
+        stan = event_bus("stan", nats={"exotic": {"url": "nats://stan", "clusterID": "stan"}})
+        lost = sensor(trigger("a"), dependencies="a", name="lost")
+        lost["spec"]["eventBusName"] = "stan"
+        await stage.apply(source(a="10s"), source("other", bus="stan", b="1s"), stan, lost)
+        (finding,) = [one for one in stage.service.findings if one.severity == "error"]
+        assert finding.code == "bus-unusable"
+        assert finding.message.startswith("bus default/stan: NATS Streaming is not supported")
+        assert stage.names() == {"src.a"}
 
     scene(body)

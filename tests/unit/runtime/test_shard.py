@@ -113,7 +113,7 @@ def test_an_owner_without_sensors_touches_nothing():
         await rig.crash()
         before = dict(bench.records())
         rig.bus = await bench.open()
-        unit = BusUnit(rig.bus, lambda bus, shard: rig._runner(), rig.tasks)
+        unit = BusUnit(rig.bus, lambda *_: rig._runner(), rig.tasks)
         await asyncio.sleep(1)
         assert bench.records() == before
         unit.replace(rig.plans)
@@ -129,7 +129,7 @@ def test_a_lost_lease_ends_the_owner_and_the_shard_is_taken_again():
         await rig.bus.lease("shard/0")
         await asyncio.wait([rig.task])
         assert isinstance(rig.task.exception(), Fenced)
-        unit = BusUnit(rig.bus, lambda bus, shard: rig._runner(), rig.tasks)
+        unit = BusUnit(rig.bus, lambda *_: rig._runner(), rig.tasks)
         unit.replace(rig.plans)
         unit.start()
         await eventually(lambda: unit.settled)

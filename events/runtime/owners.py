@@ -1,0 +1,139 @@
+"""Keeps one shard of one bus at work in this process, or at hand while another process has it."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable, Sequence
+from operator import is_
+from typing import TYPE_CHECKING
+
+from events.aio import Group, supervise
+from events.bus._base import Bus, Health
+from events.errors import BusUnavailable, Fenced, Retryable
+from events.runtime.outage import LONGEST_PAUSE, Outage
+from events.runtime.shard import ShardRunner
+
+if TYPE_CHECKING:
+    from events.runtime.plans import SensorPlan
+
+log = logging.getLogger(__name__)
+
+MakeRunner = Callable[[Bus, int, Outage], ShardRunner]
+
+STANDBY = 1.0
+"""Seconds without the lease after which another process is taken to have the shard."""
+
+HAND_OVER = 5.0
+"""Seconds that firings in hand get when a shard is given to another process."""
+
+
+class ShardOwner:
+    """One shard of one bus: a new runner after each failure that may pass.
+
+    Where several processes share a bus, an owner that does not get the lease stands by, and may be told to
+    give its shard to a process that has fewer.
+    """
+
+    def __init__(self, bus: Bus, shard: int, make: MakeRunner, outage: Outage) -> None:
+        self.bus, self.shard, self._make, self._outage = bus, shard, make, outage
+        self._sensors: Sequence[SensorPlan] = ()
+        self._task: asyncio.Task[None] | None = None
+        self._allowed = asyncio.Event()
+        self._allowed.set()
+        self._ended = False
+        self.runner: ShardRunner | None = None
+        self.down = ""
+
+    def start(self, tasks: Group) -> None:
+        """Run, unless it runs: a shard that gave up for good gets another chance with other manifests."""
+        if self._task is None or self._task.done():
+            self._task = tasks.start(f"shard/{self.bus.name}/{self.shard}", self.run())
+
+    def replace(self, sensors: Sequence[SensorPlan]) -> None:
+        """These are the sensors now; the same ones again change nothing."""
+        same = len(sensors) == len(self._sensors) and all(map(is_, sensors, self._sensors))
+        self._sensors = sensors
+        if self.runner is not None and not same:
+            self.runner.replace(sensors)
+
+    async def run(self) -> None:
+        """Until cancelled or drained. A lease that was lost is waited for again."""
+        await supervise(self._run_on, self._report, LONGEST_PAUSE)
+
+    async def _run_on(self) -> None:
+        while not self._ended:
+            await self._allowed.wait()
+            await self._run_once()
+
+    async def _run_once(self) -> None:
+        self.runner = self._make(self.bus, self.shard, self._outage)
+        self.runner.replace(self._sensors)
+        self.down = ""
+        try:
+            await self.runner.run()
+        except Fenced as exc:
+            raise Retryable(str(exc)) from exc
+        finally:
+            self.runner = None
+
+    def _report(self, error: BaseException, pause: float | None) -> None:
+        self.down = f"{type(error).__name__}: {error}"
+        if isinstance(error, BusUnavailable):
+            self._outage.fails(self._name, error)
+            return
+        self._outage.works(self._name)
+        again = "it stays down" if pause is None else f"again in {pause:.1f} s"
+        log.error("%s shard %d: %s; %s", self.bus.name, self.shard, error, again)
+
+    @property
+    def _name(self) -> str:
+        return f"shard/{self.shard}"
+
+    # sharing with other processes
+
+    @property
+    def holds(self) -> bool:
+        """Whether this process has the lease."""
+        return self.runner is not None and self.runner.holds
+
+    @property
+    def stands_by(self) -> bool:
+        """Whether another process seems to have the shard."""
+        if not self._allowed.is_set():
+            return True
+        return self.runner is not None and self.runner.waited > STANDBY
+
+    async def give(self) -> None:
+        """Hand the shard over; `take` lets this process have it again."""
+        self._allowed.clear()
+        if self.runner is not None:
+            await self.runner.drain(HAND_OVER)
+
+    def take(self) -> None:
+        """Wait for the lease again."""
+        self._allowed.set()
+
+    # state
+
+    @property
+    def settled(self) -> bool:
+        """Whether the newest sensors are at work, here or elsewhere, or cannot be for now."""
+        if self.down or self.stands_by:
+            return True
+        return self.runner is not None and self.runner.settled
+
+    @property
+    def health(self) -> Health:
+        runner = self.runner
+        if runner is not None and runner.following:
+            return Health(True)
+        if self.stands_by and not self.down:
+            return Health(True, "another process has it")
+        return Health(False, self.down or (runner.trouble if runner else "not started"))
+
+    async def drain(self, deadline: float) -> None:
+        self._ended = True
+        self._allowed.set()
+        if self.runner is not None:
+            await self.runner.drain(deadline)

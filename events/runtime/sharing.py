@@ -1,0 +1,161 @@
+"""How processes on one bus share its shards: each stands by for all, and who has more gives to who has less.
+
+Every process waits for the lease of every shard that it does not have: what a dead or stopped one leaves is
+taken at once. All of them write into one list (a cursor of the bus) how many times they have been there and
+what they hold; from it the richest learns of poorer ones and gives shards back, half of the difference,
+until nobody has two more than another. Only leases and epochs decide who may write: a list that is stale, or
+lost a line to another writer, costs fairness for some seconds and nothing else.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import secrets
+import socket
+from collections.abc import Mapping, Sequence
+
+import msgspec
+
+from events.bus._base import Bus, Cursor
+from events.errors import EventsError
+from events.runtime.owners import ShardOwner
+
+log = logging.getLogger(__name__)
+
+LIST = "workers"
+"""Name of the cursor. Those of sources have a slash."""
+
+CALL = 5.0
+"""Seconds for one look at the list or one write."""
+
+FORGOTTEN = 8
+"""Times the lease after which a line that does not change is removed."""
+
+
+class Line(msgspec.Struct, frozen=True):
+    """One process in the list: how often it has written, and the shards that it holds."""
+
+    beat: int
+    holds: tuple[int, ...]
+
+
+Lines = dict[str, Line]
+
+
+class Seen:
+    """What this process has seen of another: a line that changes belongs to somebody who lives."""
+
+    def __init__(self, line: Line, now: float) -> None:
+        self.line, self.changed, self.proved = line, now, False
+
+    def look(self, line: Line, now: float) -> None:
+        if line.beat != self.line.beat:
+            self.changed, self.proved = now, True
+        self.line = line
+
+
+class Sharing:
+    """One process among those that share a bus."""
+
+    def __init__(self, bus: Bus, owners: Sequence[ShardOwner], lease_ttl: float) -> None:
+        self._bus, self._owners, self._ttl = bus, owners, lease_ttl
+        self.pause = min(max(lease_ttl / 4, 0.25), 3.0)
+        self.me = f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(4)}"
+        self._beat = 0
+        self._others: dict[str, Seen] = {}
+        self._given: dict[int, float] = {}
+        self._left = False
+
+    async def run(self) -> None:
+        """Until cancelled or left."""
+        while not self._left:
+            try:
+                async with asyncio.timeout(CALL):
+                    surplus = await self.look()
+            except (EventsError, TimeoutError) as exc:
+                log.debug("%s: the list of workers: %s", self._bus.name, exc)
+            else:
+                await asyncio.gather(*(self._owners[shard].give() for shard in surplus))
+            await asyncio.sleep(self.pause)
+
+    async def look(self) -> list[int]:
+        """One round: see the others, tell of oneself. Returns the shards to give."""
+        now = asyncio.get_running_loop().time()
+        lines = await self._read()
+        self._see(lines, now)
+        await self._write(lines, now)
+        self._take_back(now)
+        surplus = self._surplus(now)
+        self._given.update(dict.fromkeys(surplus, now))
+        return surplus
+
+    async def leave(self) -> None:
+        """Be missed at once. One that cannot say so is missed a little later."""
+        self._left = True
+        try:
+            async with asyncio.timeout(1.0):
+                lines = await self._read()
+                lines.pop(self.me, None)
+                await self._bus.publish([], Cursor(LIST, msgspec.msgpack.encode(lines)))
+        except (EventsError, TimeoutError) as exc:
+            log.debug("%s: the list of workers: %s", self._bus.name, exc)
+
+    def holder(self, shard: int) -> str:
+        """Which other process says that it has a shard; empty: none."""
+        return next((name for name, seen in self._others.items() if shard in seen.line.holds), "")
+
+    # the list
+
+    async def _read(self) -> Lines:
+        data = await self._bus.cursor(LIST)
+        try:
+            return {} if data is None else msgspec.msgpack.decode(data, type=Lines)
+        except msgspec.MsgspecError:
+            return {}  # of another release: everybody writes anew
+
+    def _see(self, lines: Mapping[str, Line], now: float) -> None:
+        for name, line in lines.items():
+            if name == self.me:
+                continue
+            if name in self._others:
+                self._others[name].look(line, now)
+            else:
+                self._others[name] = Seen(line, now)
+        for name, seen in list(self._others.items()):
+            if name not in lines and now - seen.changed > self._ttl:
+                del self._others[name]
+
+    async def _write(self, lines: Lines, now: float) -> None:
+        self._beat += 1
+        kept = {name: line for name, line in lines.items() if name == self.me or not self._gone(name, now)}
+        kept[self.me] = Line(self._beat, tuple(self._mine()))
+        await self._bus.publish([], Cursor(LIST, msgspec.msgpack.encode(kept)))
+
+    def _gone(self, name: str, now: float) -> bool:
+        return now - self._others[name].changed > FORGOTTEN * self._ttl
+
+    # giving
+
+    def _mine(self) -> list[int]:
+        return [owner.shard for owner in self._owners if owner.holds]
+
+    def _surplus(self, now: float) -> list[int]:
+        """What to give now. One round at a time: what was given has to be taken first."""
+        living = [
+            (len(seen.line.holds), name)
+            for name, seen in self._others.items()
+            if seen.proved and now - seen.changed <= self._ttl
+        ]
+        mine = self._mine()
+        if not living or self._given or (len(mine), self.me) < max(living):
+            return []
+        return mine[len(mine) - (len(mine) - min(living)[0]) // 2 :]
+
+    def _take_back(self, now: float) -> None:
+        """Stand by again for what another has by now, or what nobody took."""
+        for shard, since in list(self._given.items()):
+            if self.holder(shard) or now - since > self._ttl:
+                del self._given[shard]
+                self._owners[shard].take()
