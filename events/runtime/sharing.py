@@ -30,6 +30,10 @@ LIST = "workers"
 CALL = 5.0
 """Seconds for one look at the list or one write."""
 
+FRESH = 2
+"""Rounds within which a line has to have changed for its process to be given something. One that says that
+it has what we have is out of date, and perhaps dead."""
+
 FORGOTTEN = 8
 """Times the lease after which a line that does not change is removed."""
 
@@ -38,7 +42,7 @@ class Line(msgspec.Struct, frozen=True):
     """One process in the list: how often it has written, and the shards that it holds."""
 
     beat: int
-    holds: tuple[int, ...]
+    holds: frozenset[int]
 
 
 Lines = dict[str, Line]
@@ -130,7 +134,7 @@ class Sharing:
     async def _write(self, lines: Lines, now: float) -> None:
         self._beat += 1
         kept = {name: line for name, line in lines.items() if name == self.me or not self._gone(name, now)}
-        kept[self.me] = Line(self._beat, tuple(self._mine()))
+        kept[self.me] = Line(self._beat, frozenset(self._mine()))
         await self._bus.publish([], Cursor(LIST, msgspec.msgpack.encode(kept)))
 
     def _gone(self, name: str, now: float) -> bool:
@@ -143,12 +147,12 @@ class Sharing:
 
     def _surplus(self, now: float) -> list[int]:
         """What to give now. One round at a time: what was given has to be taken first."""
+        mine = self._mine()
         living = [
             (len(seen.line.holds), name)
             for name, seen in self._others.items()
-            if seen.proved and now - seen.changed <= self._ttl
+            if seen.proved and now - seen.changed <= FRESH * self.pause and seen.line.holds.isdisjoint(mine)
         ]
-        mine = self._mine()
         if not living or self._given or (len(mine), self.me) < max(living):
             return []
         return mine[len(mine) - (len(mine) - min(living)[0]) // 2 :]

@@ -9,6 +9,7 @@ from typing import Any, ClassVar
 import orjson
 import pytest
 
+from events.aio import Group
 from events.bus.memory import MemoryBus
 from events.clients.http import Sessions
 from events.clients.secrets import LocalSecrets
@@ -18,6 +19,7 @@ from events.observability.metrics import SourceCounts
 from events.runtime import source_runner as module
 from events.runtime.source_runner import Lent, SourceRunner, new_id
 from events.sources._base import Emit, Payload, SourceContext
+from events.testing.shared_bus import SharedBus, SharedLog
 from events.testing.virtual import now_ns, run_virtual
 from events.web.listeners import Listeners
 
@@ -219,5 +221,48 @@ def test_a_kind_without_an_adapter_is_told(monkeypatch: pytest.MonkeyPatch):
     async def body(bus: MemoryBus) -> None:
         with pytest.raises(ManifestError, match="not available"):
             runner(bus)
+
+    scene(body)
+
+
+def test_a_leader_only_source_runs_in_one_process_and_moves_when_that_one_is_cut_off(
+    fake_source: type[FakeSource],
+):
+    async def body(_: MemoryBus) -> None:
+        fake_source.leader_only = True
+        log = SharedLog(clock=now_ns)
+        buses = [SharedBus("default/default", log) for _ in range(2)]
+        for bus in buses:
+            await bus.open()
+        first, second = map(runner, buses)
+        tasks = Group(lambda name, error: None)
+        tasks.start("first", first.run())
+        await asyncio.sleep(0.1)
+        tasks.start("second", second.run())
+        await asyncio.sleep(5)
+        assert (first.state, second.state) == ("ready", "standby")
+        assert second.at_work
+        assert second.reason == "another process has it"
+        assert fake_source.runs == 1
+        buses[0].cut_off()
+        await asyncio.sleep(16)
+        assert second.state == "ready"
+        assert (fake_source.runs, second.reason) == (2, "")
+        buses[0].heal()
+        await asyncio.sleep(5)
+        assert first.state == "standby", "it has learnt that it is not the one any more"
+        await tasks.aclose()
+        assert not log.holders, "given back at the end"
+
+    scene(body)
+
+
+def test_other_sources_take_no_lease(fake_source: type[FakeSource]):
+    async def body(bus: MemoryBus) -> None:
+        tasks = Group(lambda name, error: None)
+        tasks.start("one", runner(bus).run())
+        await asyncio.sleep(0.1)
+        assert bus.log.epochs == {}
+        await tasks.aclose()
 
     scene(body)

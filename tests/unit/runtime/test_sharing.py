@@ -1,0 +1,239 @@
+"""Several processes on one bus: each has its part, a new one gets one, what a dead one had is taken over."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import Any, cast
+
+from events.aio import Group
+from events.bus._base import Bus, Cursor
+from events.observability.metrics import Metrics
+from events.runtime.buses import BusUnit
+from events.runtime.outage import Outage
+from events.runtime.remote import Remote
+from events.runtime.scripts import Judge
+from events.runtime.shard import ShardRunner
+from events.runtime.sharing import LIST
+from events.testing.sensors import Target, event, plan_of, sensor, trigger
+from events.testing.shared_bus import SharedBus, SharedLog
+from events.testing.virtual import now_ns, run_virtual
+
+SENSORS = [plan_of(sensor(trigger("a", f"t{number}"), name=f"s{number}")) for number in range(24)]
+LEASE = 4.0
+
+
+class Worker:
+    """One process: its handle to the bus and the owners of its shards."""
+
+    def __init__(self, log: SharedLog, target: Target) -> None:
+        self.bus = SharedBus("default/default", log)
+        self.target = target
+        self.errors: list[BaseException] = []
+        self.tasks = Group(lambda _, error: self.errors.append(error))
+        self.unit = BusUnit(self.bus, self.runner, self.tasks, shared=True, lease_ttl=LEASE)
+
+    def runner(self, bus: Bus, shard: int, outage: Outage) -> ShardRunner:
+        target, judge = cast(Any, self.target), Judge(Remote())
+        return ShardRunner(
+            bus, shard, target, Metrics(), judge, outage=outage, lease_ttl=LEASE, now_ns=now_ns
+        )
+
+    def start(self) -> None:
+        self.unit.replace(SENSORS)
+        self.unit.start()
+
+    @property
+    def shards(self) -> list[int]:
+        return [owner.shard for owner in self.unit.owners if owner.holds]
+
+    async def stop(self) -> None:
+        await self.unit.drain(5.0)
+        await self.tasks.aclose()
+        await self.unit.aclose()
+
+    async def die(self) -> None:
+        self.bus.cut_off()
+        await self.tasks.aclose()
+        await self.unit.aclose()
+
+
+class Floor:
+    """All workers of a test, and the target of them all."""
+
+    def __init__(self) -> None:
+        self.log, self.target = SharedLog(clock=now_ns), Target()
+        self.workers: list[Worker] = []
+
+    def hire(self) -> Worker:
+        worker = Worker(self.log, self.target)
+        self.workers.append(worker)
+        worker.start()
+        return worker
+
+    def parts(self) -> list[int]:
+        return sorted(len(worker.shards) for worker in self.workers)
+
+    async def stop(self, worker: Worker) -> None:
+        self.workers.remove(worker)
+        await worker.stop()
+
+    async def until(self, holds: Callable[[], bool], seconds: float) -> float:
+        """Seconds that it took."""
+        clock = asyncio.get_running_loop().time
+        began = clock()
+        async with asyncio.timeout(seconds):
+            while not holds():
+                await asyncio.sleep(0.01)
+        return clock() - began
+
+    def fired(self) -> dict[str, int]:
+        """Firing -> how often."""
+        counts: dict[str, int] = {}
+        for shot in self.target.shots:
+            counts[shot.firing] = counts.get(shot.firing, 0) + 1
+        return counts
+
+
+def scene(body: Callable[[Floor], Awaitable[None]]) -> None:
+    async def main() -> None:
+        floor = Floor()
+        await body(floor)
+        for worker in list(floor.workers):
+            await floor.stop(worker)
+            assert worker.errors == []
+
+    run_virtual(main())
+
+
+def test_one_alone_has_everything_and_each_one_more_gets_its_part():
+    async def body(floor: Floor) -> None:
+        floor.hire()
+        await floor.until(lambda: floor.parts() == [8], 2)
+        floor.hire()
+        await floor.until(lambda: floor.parts() == [4, 4], 10)
+        floor.hire()
+        await floor.until(lambda: floor.parts() == [2, 3, 3], 20)
+        for _ in range(6):
+            floor.hire()
+        await floor.until(lambda: floor.parts() == [0, 1, 1, 1, 1, 1, 1, 1, 1], 60)
+        await asyncio.sleep(60)
+        assert floor.parts() == [0, 1, 1, 1, 1, 1, 1, 1, 1], "it does not come to rest"
+        assert all(worker.unit.health.ready for worker in floor.workers), "one that stands by is ready"
+        held = sorted(shard for worker in floor.workers for shard in worker.shards)
+        assert held == list(range(8))
+
+    scene(body)
+
+
+def test_many_that_start_together_share_too():
+    async def body(floor: Floor) -> None:
+        for _ in range(4):
+            floor.hire()
+        await floor.until(lambda: floor.parts() == [2, 2, 2, 2], 30)
+
+    scene(body)
+
+
+def test_one_that_stops_hands_over_at_once():
+    async def body(floor: Floor) -> None:
+        floor.hire()
+        second = floor.hire()
+        await floor.until(lambda: floor.parts() == [4, 4], 10)
+        await asyncio.sleep(2 * LEASE)
+        await floor.stop(second)
+        assert await floor.until(lambda: floor.parts() == [8], 10) < 0.5
+
+    scene(body)
+
+
+def test_what_a_dead_one_had_is_taken_when_its_lease_ends_and_stays():
+    async def body(floor: Floor) -> None:
+        first, second = floor.hire(), floor.hire()
+        await floor.until(lambda: floor.parts() == [4, 4], 10)
+        await asyncio.sleep(2 * LEASE)
+        floor.workers.remove(second)
+        await second.die()
+        assert await floor.until(lambda: floor.parts() == [8], 10) <= LEASE + 0.1
+        for _ in range(200):
+            await asyncio.sleep(0.1)
+            assert len(first.shards) == 8, "given to the dead"
+
+    scene(body)
+
+
+def test_moving_shards_lose_and_double_nothing():
+    async def body(floor: Floor) -> None:
+        first = floor.hire()
+        await floor.until(lambda: first.unit.settled, 10)
+        sent = 0
+        moves = [lambda: floor.hire(), lambda: floor.hire(), lambda: floor.stop(floor.workers[0])]
+        for move in moves:
+            for _ in range(50):
+                sent += 1
+                await floor.workers[0].bus.publish([event(f"a{sent}")])
+                await asyncio.sleep(0.02)
+            result = move()
+            if asyncio.iscoroutine(result):
+                await result
+        await floor.until(lambda: len(floor.fired()) == sent * len(SENSORS), 60)
+        assert set(floor.fired().values()) == {1}
+
+    scene(body)
+
+
+def test_what_a_dead_one_had_in_hand_is_done_by_another_under_the_same_id():
+    async def body(floor: Floor) -> None:
+        first, second = floor.hire(), floor.hire()
+        await floor.until(lambda: floor.parts() == [4, 4], 10)
+        hang = asyncio.Event()
+
+        async def never(shot: Any) -> Any:
+            await hang.wait()
+
+        second.target = Target()
+        for owner in second.unit.owners:
+            if owner.runner is not None:
+                owner.runner.executor = cast(Any, second.target)
+        second.target.answer = never
+        await first.bus.publish([event("a1")])
+        await floor.until(lambda: len(second.target.shots) + len(floor.target.shots) == len(SENSORS), 5)
+        begun = {shot.firing for shot in second.target.shots}
+        assert begun
+        floor.workers.remove(second)
+        await second.die()
+        await floor.until(lambda: begun <= {shot.firing for shot in floor.target.shots}, LEASE + 1)
+        assert set(floor.fired().values()) == {1}
+        assert len(floor.fired()) == len(SENSORS)
+
+    scene(body)
+
+
+def test_one_that_was_cut_off_cannot_write_and_comes_back_as_one_of_many():
+    async def body(floor: Floor) -> None:
+        first, second = floor.hire(), floor.hire()
+        await floor.until(lambda: floor.parts() == [4, 4], 10)
+        await asyncio.sleep(2 * LEASE)
+        before = dict(floor.log.epochs)
+        mine = list(second.shards)
+        second.bus.cut_off()
+        await floor.until(lambda: len(first.shards) == 8, LEASE + 1)
+        assert {name for name in floor.log.epochs if floor.log.epochs[name] > before[name]} == {
+            f"shard/{shard}" for shard in mine
+        }
+        second.bus.heal()
+        await floor.until(lambda: floor.parts() == [4, 4] and not set(first.shards) & set(second.shards), 30)
+        assert second.errors == []
+
+    scene(body)
+
+
+def test_a_list_that_cannot_be_read_is_written_anew():
+    async def body(floor: Floor) -> None:
+        first = floor.hire()
+        await floor.until(lambda: floor.parts() == [8], 5)
+        await first.bus.publish([], Cursor(LIST, b"\xc1 of another release"))
+        floor.hire()
+        await floor.until(lambda: floor.parts() == [4, 4], 20)
+
+    scene(body)
