@@ -13,8 +13,11 @@ from events.testing.servers._ports import free_port, free_ports
 from events.testing.servers._process import Server, ServerError
 
 ORIGINS = {
+    "argo": "events.testing.servers.argo:WITH_SERVER",
     "elasticmq": "events.testing.servers.elasticmq:JARS",
     "kafka": "events.testing.servers.kafka:JARS",
+    "kubernetes": "events.testing.servers.kubernetes:PROGRAMS",
+    "minio": "events.testing.servers.minio:PROGRAM",
     "mosquitto": "events.testing.servers.mosquitto:PACKAGE",
     "moto": "events.testing.servers.moto:MODULE",
     "nats": "events.testing.servers.nats:PROGRAM",

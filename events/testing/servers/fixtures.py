@@ -9,12 +9,16 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from typing import TypeVar
+from uuid import uuid4
 
 import pytest
 
 from events.testing.servers._process import Server
+from events.testing.servers.argo import Controller, install_crds
 from events.testing.servers.elasticmq import ElasticMQ
 from events.testing.servers.kafka import Kafka
+from events.testing.servers.kubernetes import Kube
+from events.testing.servers.minio import Minio
 from events.testing.servers.mosquitto import Mosquitto
 from events.testing.servers.moto import Moto
 from events.testing.servers.nats import Nats
@@ -73,3 +77,35 @@ def rabbitmq_server() -> Iterator[RabbitMQ]:
 def redis_server() -> Iterator[Redis]:
     with Redis() as server:
         yield server
+
+
+@pytest.fixture(scope="session")
+def minio_server() -> Iterator[Minio]:
+    with Minio() as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def kube_server() -> Iterator[Kube]:
+    """One API server for all tests of the worker: each works in namespaces of its own."""
+    with Kube() as server:
+        yield server
+
+
+@pytest.fixture
+def kube_namespace(kube_server: Kube) -> str:
+    return kube_server.namespace(f"t-{uuid4().hex[:12]}")
+
+
+@pytest.fixture(scope="session")
+def argo_crds(kube_server: Kube) -> Kube:
+    """The API server with the kinds of Argo Workflows."""
+    install_crds(kube_server)
+    return kube_server
+
+
+@pytest.fixture(scope="session")
+def argo_controller(argo_crds: Kube) -> Iterator[Controller]:
+    """The workflow-controller at work in a namespace of its own."""
+    with Controller(argo_crds, f"argo-{uuid4().hex[:12]}") as controller:
+        yield controller

@@ -1,0 +1,98 @@
+"""argo: the real `argo lint`, and the real workflow-controller on an API server.
+
+Nodes     there are none, so no template with a container ever runs: use suspend templates, and ones that fail
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from events.testing.servers._go import All, Go
+from events.testing.servers._process import Server
+from events.testing.servers.kubernetes import PROGRAMS as KUBERNETES
+from events.testing.servers.kubernetes import Kube
+
+MODULE = "github.com/argoproj/argo-workflows/v3"
+COMMANDS = {"argo": "cmd/argo", "workflow-controller": "cmd/workflow-controller"}
+
+
+class ArgoWorkflows(Go):
+    """Both programs and the module's CustomResourceDefinitions."""
+
+    def add(self, project: Path, folder: Path) -> None:
+        module = Path(self.go(project, "list", "-m", "-f", "{{.Dir}}", self.module).strip())
+        shutil.copytree(module / "manifests" / "base" / "crds" / "minimal", folder / "crds")
+
+
+PROGRAMS = ArgoWorkflows("argo-workflows", "v3.6.10", MODULE, COMMANDS)
+WITH_SERVER = All(KUBERNETES, PROGRAMS)
+
+CRDS = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions"
+
+
+def lint(*objects: Any) -> list[str]:
+    """What `argo lint --offline` finds in objects that may refer to each other; nothing when all is well."""
+    with tempfile.TemporaryDirectory() as folder:
+        for number, obj in enumerate(objects):
+            Path(folder, f"{number}.yaml").write_text(json.dumps(obj))
+        words = [PROGRAMS.path("argo"), "lint", "--offline", "-o", "simple", folder]
+        done = subprocess.run(words, capture_output=True, text=True, timeout=20, check=False)
+    if done.returncode == 0:
+        return []
+    return [line for line in (done.stdout + done.stderr).splitlines() if line.strip()]
+
+
+def install_crds(kube: Kube) -> None:
+    """Make the kinds of Argo Workflows known, and wait until the server serves them."""
+    found = [yaml.safe_load(file.read_text()) for file in sorted((PROGRAMS.folder / "crds").glob("*.yaml"))]
+    for crd in found:
+        if crd.get("kind") == "CustomResourceDefinition":
+            kube.ensure(CRDS, crd)
+            established(kube, crd["metadata"]["name"])
+
+
+def established(kube: Kube, name: str) -> None:
+    deadline = time.monotonic() + 10
+    while time.monotonic() < deadline:
+        conditions = kube.call("GET", f"{CRDS}/{name}").get("status", {}).get("conditions")
+        if any(one["type"] == "Established" and one["status"] == "True" for one in conditions or ()):
+            return
+        time.sleep(0.05)
+    raise TimeoutError(f"{name} is not established")
+
+
+class Controller(Server):
+    """Acts on the workflows of one namespace, which it makes."""
+
+    name = "workflow-controller"
+    origin = PROGRAMS
+
+    def __init__(self, kube: Kube, namespace: str) -> None:
+        super().__init__()
+        self.kube, self.namespace = kube, namespace
+
+    def configure(self) -> None:
+        install_crds(self.kube)
+        self.kube.ensure("/api/v1/namespaces", {"metadata": {"name": self.namespace}})
+        settings = {"metadata": {"name": "workflow-controller-configmap"}}
+        self.kube.ensure(f"/api/v1/namespaces/{self.namespace}/configmaps", settings)
+
+    def command(self) -> list[str]:
+        return [
+            PROGRAMS.path("workflow-controller"), "--kubeconfig", str(self.kube.kubeconfig), "--namespaced",
+            "--namespace", self.namespace, "--managed-namespace", self.namespace, "--executor-image", "none",
+        ]  # fmt: skip
+
+    def environ(self) -> dict[str, str]:
+        return {"LEADER_ELECTION_DISABLE": "true", "TASK_RESULT_TIMEOUT_DURATION": "1s"}
+
+    def ready(self) -> bool:
+        return "Manager initialized successfully" in self.new_log
