@@ -8,7 +8,7 @@ Upstream  metrics/metrics.go
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, NamedTuple, cast
+from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 if TYPE_CHECKING:
     from prometheus_client.core import Metric
@@ -52,6 +52,15 @@ class TriggerCounts:
         self.results[name] = self.results.get(name, 0) + 1
 
 
+class Restarts:
+    """Of the readers of one bus."""
+
+    __slots__ = ("count",)
+
+    def __init__(self) -> None:
+        self.count = 0
+
+
 class Gauge(NamedTuple):
     """A number that is looked up when the page is asked for. Labels are (name, value) pairs."""
 
@@ -74,6 +83,7 @@ TRIGGER_COUNTERS = (
     ("argo_events_action_retries_failed", "firings given up after the last attempt", "retries_failed"),
     ("events_trigger_repeated", "attempts whose effect was there already", "repeated"),
 )
+RESTARTS = (("events_bus_subscription_restarts", "readers that fell silent and were made anew", "count"),)
 
 
 class Metrics:
@@ -83,6 +93,7 @@ class Metrics:
         self._sources: dict[tuple[str, str, str], SourceCounts] = {}
         self._triggers: dict[tuple[str, str, str], TriggerCounts] = {}
         self._gauges: list[Gauge] = []
+        self._restarts: dict[tuple[str], Restarts] = {}
 
     def source(self, namespace: str, source: str, event: str) -> SourceCounts:
         """The counts of one event; made with zeros, so that they can be seen before the first."""
@@ -90,6 +101,14 @@ class Metrics:
 
     def trigger(self, namespace: str, sensor: str, trigger: str) -> TriggerCounts:
         return self._triggers.setdefault((namespace, sensor, trigger), TriggerCounts())
+
+    def bus(self, name: str) -> None:
+        """Have a bus counted, from zero."""
+        self._restarts.setdefault((name,), Restarts())
+
+    def restarted(self, bus: str) -> None:
+        """A reader of this bus was silent for no reason, and was made anew."""
+        self._restarts.setdefault((bus,), Restarts()).count += 1
 
     def gauge(self, name: str, text: str, read: Callable[[], Iterable[tuple[dict[str, str], float]]]) -> None:
         self._gauges.append(Gauge(name, text, read))
@@ -107,6 +126,7 @@ class Metrics:
         yield from self._build()
         yield from self._source_metrics()
         yield from self._trigger_metrics()
+        yield from counters(RESTARTS, ("bus",), self._restarts)
         yield from self._gauge_metrics()
 
     def _build(self) -> Iterator[Metric]:
@@ -155,7 +175,7 @@ class Metrics:
 
 
 def counters(
-    wanted: Iterable[tuple[str, str, str]], labels: Sequence[str], rows: Mapping[tuple[str, str, str], object]
+    wanted: Iterable[tuple[str, str, str]], labels: Sequence[str], rows: Mapping[Any, object]
 ) -> Iterator[Metric]:
     """One family for each (name, help, attribute), with a line for each row."""
     from prometheus_client.core import CounterMetricFamily

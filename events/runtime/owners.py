@@ -12,7 +12,7 @@ from events.aio import Group, supervise
 from events.bus._base import Bus, Health
 from events.errors import BusUnavailable, Fenced, Retryable
 from events.runtime.outage import LONGEST_PAUSE, Outage
-from events.runtime.shard import ShardRunner
+from events.runtime.shard import STANDBY, ShardRunner
 
 if TYPE_CHECKING:
     from events.runtime.plans import SensorPlan
@@ -20,9 +20,6 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 MakeRunner = Callable[[Bus, int, Outage], ShardRunner]
-
-STANDBY = 1.0
-"""Seconds without the lease after which another process is taken to have the shard."""
 
 HAND_OVER = 5.0
 """Seconds that firings in hand get when a shard is given to another process."""

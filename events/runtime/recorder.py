@@ -72,7 +72,7 @@ class Recorder:
     def __init__(
         self, bus: Bus, shard: int, lease: Lease, progress: Progress, outage: Outage | None = None
     ) -> None:
-        self._outage = outage or Outage(bus.name)
+        self._outage = Outage(bus.name) if outage is None else outage
         self._bus, self._shard, self._lease, self._progress = bus, shard, lease, progress
         self._group = Group()
         self._hurry = asyncio.Event()

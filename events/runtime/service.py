@@ -169,6 +169,7 @@ class Service:
             log.warning("EventBus %s: %s", label, choice.notice)
         if before is not None:
             await self._end_unit(before)
+        self.metrics.bus(label)
         self.units[label] = BusUnit(
             bus, self._make, self._tasks, settings=choice, shared=choice.shared, lease_ttl=self._lease_ttl
         )

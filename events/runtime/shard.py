@@ -41,6 +41,7 @@ from events.runtime.records import condition_key, storable
 from events.runtime.resets import Resets
 from events.runtime.roster import Change, Roster
 from events.runtime.takeover import Former, take_over
+from events.runtime.watchdog import Watchdog, failing
 
 if TYPE_CHECKING:
     from events.event import Outcome, Request
@@ -59,14 +60,11 @@ SENT = frozenset({FIRED, RETRYING, FAILED, DEAD_LETTERED})
 SWEEP = 1.0
 """Seconds between looks for firings that take too long."""
 
-WATCH = 5.0
-"""Seconds between looks whether the reader gets on."""
-
-STUCK = 60.0
-"""Seconds without progress, while there is something to read, after which the shard starts anew."""
-
 SLICE = 0.005
 """Seconds that events are handled for without letting others run."""
+
+STANDBY = 1.0
+"""Seconds without the lease after which another process is taken to have the shard."""
 
 LEASE = 15.0
 """Seconds that a lease outlives its holder."""
@@ -102,7 +100,7 @@ class ShardRunner:
     ) -> None:
         """`lease_ttl`: seconds after which others may take the shard when this process is dead."""
         self.bus, self.shard, self.executor, self.metrics = bus, shard, executor, metrics
-        self._outage, self._lease_ttl = outage or Outage(bus.name), lease_ttl
+        self._outage, self._lease_ttl = Outage(bus.name) if outage is None else outage, lease_ttl
         self.now_ns, self.chance, self._judge = now_ns, chance, judge
         self.namespace = bus.name.partition("/")[0]
         self.roster = Roster()
@@ -111,6 +109,8 @@ class ShardRunner:
         self.following = self.holds = False
         self.trouble = "waits for its lease"
         self._waits_since: float | None = None
+        self.listens, self.heard = False, 0
+        """Whether the reader is waited for now, and how many batches came."""
         self._tasks = Group(self._task_failed)
         self._waits = Group(lambda name, error: None)  # awaited in `run`
         self._taking: asyncio.Task[Lease] | None = None
@@ -167,6 +167,7 @@ class ShardRunner:
         self._taking = self._waits.start(
             f"shard/{self.shard}/lease", self.bus.lease(f"shard/{self.shard}", self._lease_ttl)
         )
+        elsewhere = asyncio.get_running_loop().call_later(STANDBY, self._outage.works, failing(self.shard))
         try:
             return await self._taking
         except asyncio.CancelledError:
@@ -174,6 +175,7 @@ class ShardRunner:
                 return None
             raise
         finally:
+            elsewhere.cancel()
             self._waits_since = None
 
     @property
@@ -239,7 +241,7 @@ class ShardRunner:
         self._tell_losses(former)
         self._tasks.start(f"shard/{self.shard}/recorder", self.recorder.run())
         self._tasks.start(f"shard/{self.shard}/sweeper", self._sweep())
-        self._tasks.start(f"shard/{self.shard}/watch", self._watch_progress())
+        self._tasks.start(f"shard/{self.shard}/watch", Watchdog(self, self._outage).run())
 
     def _tell_losses(self, former: Former) -> None:
         """What the new owner could not take over, or reads in another log, is recorded as `reset`."""
@@ -299,13 +301,34 @@ class ShardRunner:
             self.following, self.trouble = True, ""
             self._outage.works(f"shard/{self.shard}")
             while not self._edited.is_set():
-                await self._handle(await reader.next())
+                await self._handle(await self._next(reader))
         except StopAsyncIteration:
             if not self._edited.is_set():
                 raise Retryable("the reader ended") from None
         finally:
             self._reader = None
             await reader.aclose()
+
+    async def _next(self, reader: Reader) -> Batch:
+        """The next batch; the watchdog hears of it."""
+        self.listens = True
+        try:
+            batch = await reader.next()
+        finally:
+            self.listens = False
+        self.heard += 1
+        return batch
+
+    @property
+    def reader(self) -> Reader | None:
+        """The one that is followed now."""
+        return self._reader
+
+    def restart_reader(self, reason: str) -> None:
+        """Begin anew at the place that was reached."""
+        self.metrics.restarted(self.bus.name)
+        log.warning("%s shard %d: %s; reading anew", self.bus.name, self.shard, reason)
+        self._interrupt()
 
     async def _apply(self, sensors: Sequence[SensorPlan]) -> None:
         """Change over to these sensors at the place that was reached. Raises BusUnavailable: not done."""
@@ -481,22 +504,6 @@ class ShardRunner:
                 lane.sweep(clock())
                 if lane.retired and not lane.running:
                     del self.lanes[key]
-
-    async def _watch_progress(self) -> None:
-        """Raises Retryable when the reader hands out nothing although there is something."""
-        clock = asyncio.get_running_loop().time
-        reached, since = self.progress.reached, clock()
-        while True:
-            await asyncio.sleep(WATCH)
-            try:
-                head = await self.bus.head()
-            except Retryable:
-                since = clock()
-                continue
-            if self.progress.passed(head) or self.progress.reached != reached or not self.following:
-                reached, since = self.progress.reached, clock()
-            elif clock() - since > STUCK:
-                raise Retryable(f"no progress for {clock() - since:.0f} s although there are events to read")
 
     def _expired(self, gap: Gap) -> None:
         log.warning(
