@@ -29,11 +29,14 @@ class Verdict(NamedTuple):
 
 
 class Job:
-    """One firing. `place` is open until it is recorded; `firing` None: the bus has it; `since`: loop time."""
+    """One firing. `place` is open until it is recorded; `firing` None: the bus has it; `since`: loop time.
+
+    `turn`: its number among those that wait in an ordered lane; 0: it never did.
+    """
 
     __slots__ = (
         "attempt", "due_ns", "error", "firing", "first_ns", "id", "keys", "limited", "parked", "place",
-        "plan", "position", "replay", "request", "revision", "role", "since",
+        "plan", "position", "replay", "request", "revision", "role", "since", "turn",
     )  # fmt: skip
 
     def __init__(self, plan: TriggerPlan, firing: Firing, position: Position, place: Place | None) -> None:
@@ -42,7 +45,7 @@ class Job:
         self.keys = {name: event.key for name, event in firing.events.items()}
         self.role, self.replay, self.revision = firing.role, firing.replay, plan.revision
         self.request: Request | None = None
-        self.attempt = 0
+        self.attempt = self.turn = 0
         self.due_ns = self.first_ns = 0
         self.since = 0.0
         self.parked = self.limited = False
@@ -57,7 +60,7 @@ class Job:
         job.keys, job.role, job.replay = record.events, record.role, record.replay
         job.attempt, job.first_ns, job.error = record.attempt, record.first_ns, record.error
         job.due_ns, job.revision = record.due_ns or 0, record.revision
-        job.since = 0.0
+        job.since, job.turn = 0.0, 0
         job.parked = job.limited = True
         return job
 

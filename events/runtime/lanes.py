@@ -7,8 +7,6 @@ on and nobody else waits for it. In a strictly ordered lane a parked firing hold
 from __future__ import annotations
 
 import asyncio
-import heapq
-import itertools
 import logging
 from collections.abc import Callable, Coroutine, Mapping
 from typing import TYPE_CHECKING, Any, Protocol
@@ -31,6 +29,7 @@ from events.lang.backoff import Backoff
 from events.runtime.jobs import Job, Verdict, successor_of
 from events.runtime.pace import Pace
 from events.runtime.records import body_key, parked_key, storable
+from events.runtime.turns import turns
 
 if TYPE_CHECKING:
     from events.runtime.plans import TriggerPlan
@@ -93,8 +92,7 @@ class Lane:
         self.plan, self._desk = plan, desk
         self.pace = Pace(plan.interval_ns, plan.burst)
         self.retired = False
-        self._waiting: list[tuple[Any, int, Job]] = []
-        self._numbers = itertools.count()
+        self._waiting = turns((), ordered=plan.ordered)
         self._running: set[Job] = set()
         self._open: dict[Job, None] = {}
         self._workers = 0
@@ -126,14 +124,10 @@ class Lane:
         job.first_ns = job.first_ns or self._desk.now_ns()
         if job.place is not None:
             self._open[job] = None
-        self._push(job)
+        self._waiting.push(job)
         if len(self._waiting) > QUEUED:
             self._put_aside(job)
         self.pump()
-
-    def _push(self, job: Job) -> None:
-        order: Any = job.position if self.plan.ordered else job.due_ns
-        heapq.heappush(self._waiting, (order, next(self._numbers), job))
 
     def _put_aside(self, job: Job) -> None:
         """Memory keeps only the name of it."""
@@ -152,16 +146,16 @@ class Lane:
 
     def _next(self) -> Job | None:
         """The firing that may run now; otherwise a timer is set for when one may."""
-        if not self._waiting or self._stopped:
+        job = None if self._stopped else self._waiting.first()
+        if job is None:
             return None
-        job = self._waiting[0][2]
         now = self._desk.now_ns()
         ready = max(job.due_ns, self.pace.ready_ns)
         if ready > now:
             self._limit(job, now)
             self._wake(ready - now)
             return None
-        heapq.heappop(self._waiting)
+        self._waiting.pop()
         self.pace.take(now, waited=self._late)
         self._late = self._late and bool(self._waiting)
         return job
@@ -264,7 +258,7 @@ class Lane:
         job.due_ns = self._desk.now_ns() + int(max(delay, verdict.after or 0.0) * SECOND)
         self._decide(job, RETRYING, job.error, duration=duration)
         self._park(job)
-        self._push(job)
+        self._waiting.push(job)
 
     def _give_up(self, job: Job, result: str, duration: float) -> None:
         """To the dead letters, and to the dlqTrigger if there is one: its firing is written first."""
@@ -338,17 +332,14 @@ class Lane:
         """Go on with an edited trigger: firings that were there before keep what they were made from."""
         self.plan, self.retired = plan, False
         self.pace.change(plan.interval_ns, plan.burst, self._desk.now_ns())
-        jobs = [job for _, _, job in sorted(self._waiting, key=lambda entry: entry[:2])]
-        self._waiting = []
-        for job in jobs:
-            self._push(job)
+        self._waiting = turns(self._waiting, ordered=plan.ordered)
         self.pump()
 
     def retire(self) -> None:
         """The trigger is gone: what waits becomes dead letters; what runs ends without another attempt."""
         self.retired = True
-        waiting, self._waiting = self._waiting, []
-        for _, _, job in sorted(waiting, key=lambda entry: entry[:2]):
+        waiting, self._waiting = self._waiting, turns((), ordered=self.plan.ordered)
+        for job in waiting:
             self.bury(job)
 
     def stop(self) -> None:

@@ -27,6 +27,11 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 
+def before(one: Position, other: Position) -> bool:
+    """Whether `one` comes no later; places of different partitions have no order."""
+    return one.partition == other.partition and one.offset <= other.offset
+
+
 class Owner(Protocol):
     """What parking needs of its shard."""
 
@@ -94,18 +99,22 @@ class Parking:
 
     def release(self, position: Position) -> None:
         """Parked firings of ordered lanes whose turn has come before this event."""
-        while self._held_back and self._held_back[0].position <= position:
-            self._owner.submit(self._held_back.pop(0))
+        if self._held_back:
+            self._submit_those(lambda job: before(job.position, position))
 
     def looked(self) -> None:
         """Some more of the log was looked at."""
-        if not self._held_back:
-            return
-        reached = self._owner.progress.reached
-        ready = [job for job in self._held_back if reached.covers(job.position)]
-        self._held_back = [job for job in self._held_back if not reached.covers(job.position)]
-        for job in ready:
-            self._owner.submit(job)
+        if self._held_back:
+            reached = self._owner.progress.reached
+            self._submit_those(lambda job: reached.covers(job.position))
+
+    def _submit_those(self, ready: Callable[[Job], bool]) -> None:
+        held, self._held_back = self._held_back, []
+        for job in held:
+            if ready(job):
+                self._owner.submit(job)
+            else:
+                self._held_back.append(job)
 
     async def load(self, job: Job) -> None:
         """Read back what was parked: the chosen events, and the request if it was rendered.

@@ -60,6 +60,9 @@ SENT = frozenset({FIRED, RETRYING, FAILED, DEAD_LETTERED})
 SWEEP = 1.0
 """Seconds between looks for firings that take too long."""
 
+TICK = 0.5
+"""Seconds between signs that this process is awake."""
+
 SLICE = 0.005
 """Seconds that events are handled for without letting others run."""
 
@@ -123,6 +126,7 @@ class ShardRunner:
         self._seen_before: Mark | None = None
         self._parking = Parking(self, {}, None)
         self._stopping = False
+        self._awake = 0.0
         self._drained = asyncio.Event()
         self._failed: asyncio.Future[None] | None = None
 
@@ -233,6 +237,7 @@ class ShardRunner:
     async def _take_over(self, lease: Lease) -> None:
         former = await take_over(self.bus, self.shard, self.roster)
         self.progress = Progress(former.start)
+        self._awake = asyncio.get_running_loop().time()
         self.recorder = Recorder(self.bus, self.shard, lease, self.progress, self._outage)
         self.memories = former.memories
         self._matcher = Matcher(self, former.done | set(former.parked))
@@ -241,6 +246,7 @@ class ShardRunner:
         self._tell_losses(former)
         self._tasks.start(f"shard/{self.shard}/recorder", self.recorder.run())
         self._tasks.start(f"shard/{self.shard}/sweeper", self._sweep())
+        self._tasks.start(f"shard/{self.shard}/awake", self._stay_awake())
         self._tasks.start(f"shard/{self.shard}/watch", Watchdog(self, self._outage).run())
 
     def _tell_losses(self, former: Former) -> None:
@@ -441,7 +447,15 @@ class ShardRunner:
         return self._tasks.start(name, work)
 
     async def fire(self, plan: TriggerPlan, request: Request, firing: str) -> Outcome:
+        if self._stalled:
+            await self.recorder.flush()
         return await self.executor.fire(self.namespace, plan, request, firing)
+
+    @property
+    def _stalled(self) -> bool:
+        """Whether this process has slept so long that another may have the shard by now: a stored commit
+        proves that none has."""
+        return asyncio.get_running_loop().time() - self._awake > self._lease_ttl / 2
 
     async def judge(self, plan: TriggerPlan, outcome: Outcome) -> str | None:
         return await self.executor.judge(self.namespace, plan, outcome)
@@ -495,6 +509,14 @@ class ShardRunner:
         return await self._parking.retry(firing, render=render)
 
     # watching
+
+    async def _stay_awake(self) -> None:
+        """Notice that the process was paused: whoever acts then first proves that the shard is still its."""
+        while True:
+            await asyncio.sleep(TICK)
+            if self._stalled:
+                await self.recorder.flush()
+            self._awake = asyncio.get_running_loop().time()
 
     async def _sweep(self) -> None:
         clock = asyncio.get_running_loop().time

@@ -248,7 +248,7 @@ def test_what_does_not_fit_into_memory_is_parked_at_once_and_read_back(monkeypat
             lane.submit(desk.job(lane.plan, number))
         assert lane.busy <= 7
         await desk.recorder.flush()
-        kept = sum(job.firing is not None for _, _, job in lane._waiting)
+        kept = sum(job.firing is not None for job in lane._waiting)
         assert kept <= 6
         await asyncio.sleep(30)
         assert desk.order() == list(range(1, 21))

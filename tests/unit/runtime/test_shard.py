@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from events.bus._base import Changes, Gap, Mark
-from events.bus.memory import MemoryBus, MemoryLog
+from events.bus.memory import MemoryBus, MemoryLease, MemoryLog
 from events.errors import BusUnavailable, Fenced, Permanent, Retryable
 from events.event import DEAD_LETTERED, EXPIRED, FILTER_ERROR, FIRED, RESET, Outcome, Position
 from events.runtime import lanes
@@ -503,5 +503,29 @@ def test_a_reader_that_hands_out_nothing_is_noticed(monkeypatch: pytest.MonkeyPa
         rig.task = rig.tasks.start("again", rig.runner.run())
         await rig.until(lambda: len(rig.target.shots) == 1, 60)
         assert (await rig.results("t")) == [FIRED]
+
+    scene(body)
+
+
+def test_an_owner_that_slept_too_long_fires_nothing_before_it_has_proved_that_it_still_owns(
+    monkeypatch: pytest.MonkeyPatch,
+):
+    """A paused process: its timers have not run, and somebody else has the shard."""
+
+    async def body(_: Bench, rig: Rig) -> None:
+        await rig.start(sensor(trigger("a", atLeastOnce=True)))
+        await rig.publish("a1")
+        await rig.until(lambda: len(rig.target.shots) == 1)
+        await asyncio.sleep(1)
+        rig.runner._awake -= 8.0  # more than half of the lease
+        await rig.publish("a2")
+        await rig.until(lambda: len(rig.target.shots) == 2)
+        rig.runner._awake -= 8.0
+        rig.bus.log.epochs["shard/0"] += 1
+        rig.bus.leases["shard/0"] = MemoryLease(rig.bus, "shard/0", rig.bus.log.epochs["shard/0"])
+        await rig.publish("a3")
+        await asyncio.wait([rig.task], timeout=30)
+        assert isinstance(rig.task.exception(), Fenced)
+        assert [shot.events["a"] for shot in rig.target.shots] == ["a1", "a2"]
 
     scene(body)
