@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable
-from typing import TYPE_CHECKING, Protocol
+from collections.abc import Callable, Coroutine
+from typing import TYPE_CHECKING, Any, Protocol
 
 import msgspec
 
 from events.aio import backoff
 from events.bus._base import Bus, Mark
-from events.errors import Damaged, Permanent, Retryable
-from events.event import DEAD_LETTERED, Decision, EventKey, Firing, Position
+from events.errors import Damaged, EvaluationError, Permanent, Retryable
+from events.event import DEAD_LETTERED, Decision, Delivery, EventKey, Firing, Position
+from events.runtime import commands
 from events.runtime.jobs import Job
 from events.runtime.lanes import REMOVED
-from events.runtime.progress import Progress
+from events.runtime.progress import Place, Progress
 from events.runtime.recorder import Recorder
 from events.runtime.records import Body, Parked, body_key, decode, encode, parked_key
 from events.runtime.roster import Roster
@@ -44,6 +45,8 @@ class Owner(Protocol):
     progress: Progress
     now_ns: Callable[[], int]
     chance: Callable[[], float]
+
+    def start(self, name: str, work: Coroutine[Any, Any, None]) -> object: ...
 
     def submit(self, job: Job) -> None: ...
 
@@ -178,3 +181,32 @@ class Parking:
         self._owner.recorder.note(records={parked_key(job.id): job.record(job.due_ns)}, blobs=blobs)
         await self._owner.recorder.flush()
         self._owner.submit(job)
+
+    # orders from other processes
+
+    def obey(self, found: Delivery) -> None:
+        """An order on the bus; the mark waits until it is carried out."""
+        try:
+            order = commands.order_in(found.event)
+        except msgspec.MsgspecError as exc:
+            log.warning("an order that cannot be read: %s: %s", found.event.id, exc)
+            return
+        if order.shard == self._owner.shard:
+            place = self._owner.progress.open(found.position)
+            self._owner.start(f"order/{found.event.id}", self._carry_out(order, place))
+
+    async def _carry_out(self, order: commands.Retry, place: Place) -> None:
+        records: dict[str, bytes | None] = {}
+        try:
+            await self.retry(order.firing, render=order.render)
+        except (Permanent, EvaluationError) as exc:
+            records = await self._refusal(order, exc)
+        self._owner.recorder.note(records=records, closes=place)
+
+    async def _refusal(self, order: commands.Retry, reason: Exception) -> dict[str, bytes | None]:
+        """The dead letter says why it was not sent."""
+        record = await commands.dead_letter(self._owner.bus, order)
+        if record is None:
+            return {}
+        record.error = f"{commands.REFUSED}{reason}"
+        return {parked_key(order.firing): encode(record)}

@@ -29,6 +29,7 @@ from events.event import (
     EventKey,
     Position,
 )
+from events.runtime import commands
 from events.runtime.jobs import Job
 from events.runtime.lanes import REMOVED, Lane
 from events.runtime.matching import Matcher
@@ -301,7 +302,7 @@ class ShardRunner:
             await self._apply(wanted)
             if self._wanted is wanted:
                 self._wanted = None
-        reader = await self.bus.read(self.roster.topics, self.progress.reached)
+        reader = await self.bus.read(self.roster.topics | {commands.TOPIC}, self.progress.reached)
         self._reader = reader
         try:
             self.following, self.trouble = True, ""
@@ -380,6 +381,8 @@ class ShardRunner:
             pause = clock() + SLICE
             for found in deliveries:
                 self._parking.release(found.position)
+                if found.event.source == commands.TOPIC[0]:
+                    self._parking.obey(found)
                 self._matcher.deliver(found, judged)
                 if clock() > pause:
                     await asyncio.sleep(0)

@@ -23,17 +23,17 @@ from events.bus._base import Bus
 from events.bus.retention import Retention
 from events.clients.http import Guard, Sessions
 from events.clients.secrets import LocalSecrets, Ref
-from events.errors import EventsError, ManifestError, Permanent
+from events.errors import EventsError, ManifestError, Permanent, Retryable
 from events.kube.local import LocalObjects
 from events.manifest import Finding, Manifests, load
 from events.observability.metrics import Metrics
-from events.runtime import engines
+from events.runtime import commands, engines
 from events.runtime.api import application
 from events.runtime.desk import publish_to, read_events
 from events.runtime.executor import Executor
 from events.runtime.files import Snapshot, snapshot
 from events.runtime.folder import DataFolder
-from events.runtime.history import History
+from events.runtime.history import History, parked
 from events.runtime.outage import Outage
 from events.runtime.remote import Remote
 from events.runtime.scripts import Judge
@@ -308,8 +308,23 @@ class Standalone:
 
     async def retry(self, firing: str, *, render: bool) -> bool:
         for runner in self.service.runners():
-            if await runner.retry(firing, render=render):
+            if runner.holds and await runner.retry(firing, render=render):
                 return True
+        return await self._retry_elsewhere(firing, render=render)
+
+    async def _retry_elsewhere(self, firing: str, *, render: bool) -> bool:
+        """By the process that has its shard. Raises Retryable when it does not answer."""
+        for unit in self.service.units.values():
+            for shard, found, record in await parked(unit.bus) if unit.sharing else ():
+                if found != firing or record.due_ns is not None:
+                    continue
+                if await commands.retry(unit.bus, commands.Retry(shard, firing, render)):
+                    return True
+                holder = (unit.sharing and unit.sharing.holder(shard)) or "no process"
+                raise Retryable(
+                    f"{firing} is in shard {shard} of {unit.bus.name}, which {holder} has; it has not "
+                    "answered yet and sends it again as soon as it can"
+                )
         return False
 
     async def publish(self, namespace: str, bus: str, events: Any) -> list[dict[str, Any]]:
