@@ -449,6 +449,27 @@ class SensorContract:
         await rig.quiet()
         assert len(rig.target.shots) == 1
 
+    async def test_at_most_once_is_retried_limited_and_dead_lettered_as_any_other(self, rig: Rig) -> None:
+        async def refuse(shot: Shot) -> Outcome:
+            raise Retryable("away")
+
+        rig.target.answer = refuse
+        limit = {"unit": "Second", "requestsPerUnit": 20}
+        await rig.start(sensor(trigger("a", atLeastOnce=False, retryStrategy=RETRY, rateLimit=limit)))
+        await rig.publish("a1", "a2")
+        await rig.until(lambda: len(rig.target.shots) == 6)
+        await rig.quiet()
+        results = await rig.results("t")
+        assert (results.count(RETRYING), results.count(DEAD_LETTERED)) == (4, 2)
+        assert RATE_LIMITED in results
+        rig.target.answer = rig.target.take
+        assert await rig.runner.retry(rig.target.shots[0].firing)
+        await rig.until(lambda: len(rig.target.shots) == 7)
+        await rig.crash()
+        await rig.start()
+        await rig.quiet()
+        assert len(rig.target.shots) == 7
+
     async def test_reset_forgets_what_is_held(self, engine: Engine) -> None:
         async with shifted_rig(engine, seconds_to_next_minute=0.4) as rig:
             reset = [{"byTime": {"cron": "* * * * *"}}]
