@@ -97,6 +97,7 @@ class Clients:
             connect_timeout=CONNECT_TIMEOUT, read_timeout=read_timeout, max_pool_connections=CONNECTIONS,
             retries={"total_max_attempts": 1}, tcp_keepalive=True,
             connector_args={"socket_factory": self._sessions.make_socket},
+            s3={"addressing_style": "path"} if account.endpoint else None,
         )  # fmt: skip
         access, secret = keys or (None, None)
         return await self._stack.enter_async_context(

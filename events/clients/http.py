@@ -130,6 +130,18 @@ class Sessions:
         check_address(self._guard, address[0])
         return socket.socket(family, kind, proto)
 
+    async def lookup(self, host: str, port: int) -> str:
+        """An address of the host that may be connected to, for programs that connect. Raises OSError."""
+        refused: Refused | None = None
+        for info in await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM):
+            try:
+                check_address(self._guard, address := str(info[4][0]))
+            except Refused as exc:
+                refused = exc
+            else:
+                return address
+        raise refused or OSError(f"{host} has no address")
+
     async def connect(self, host: str, port: int) -> socket.socket:
         """TCP to the first address of the host that answers, for other protocols. Raises OSError."""
         loop = asyncio.get_running_loop()

@@ -8,13 +8,13 @@ import random
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-import msgspec
-
 from events.errors import Retryable
 from events.event import Outcome, Request
 from events.registry import adapter_class
 from events.sensors.policy import labels_met, status_fault
 from events.triggers._base import Trigger, TriggerContext
+from events.triggers._documents import Documents
+from events.triggers._fetched import FetchRequest, completed, read_request
 
 if TYPE_CHECKING:
     from events.runtime.plans import TriggerPlan
@@ -29,6 +29,7 @@ class Executor:
         """`context` makes what the triggers of a namespace are lent."""
         self._context = context
         self._made: dict[tuple[str, str], Trigger[Any, Any]] = {}
+        self._documents: dict[str, Documents] = {}
 
     def instance(self, namespace: str, kind: str) -> Trigger[Any, Any]:
         key = (namespace, kind)
@@ -42,7 +43,16 @@ class Executor:
 
     async def fire(self, namespace: str, plan: TriggerPlan, request: Request, firing: str) -> Outcome:
         """One attempt. Raises Retryable, Permanent."""
-        return await self.instance(namespace, plan.kind).fire(request, firing)
+        trigger = self.instance(namespace, plan.kind)
+        if isinstance(request, FetchRequest):
+            request = await completed(request, firing, self._documents_of(namespace))
+        return await trigger.fire(request, firing)
+
+    def _documents_of(self, namespace: str) -> Documents:
+        if namespace not in self._documents:
+            context = self._context(namespace)
+            self._documents[namespace] = Documents(context.secrets, context.sessions)
+        return self._documents[namespace]
 
     async def judge(self, namespace: str, plan: TriggerPlan, outcome: Outcome) -> str | None:
         """Why the outcome is a failure, by the trigger's policy; None: a success."""
@@ -80,10 +90,12 @@ class Executor:
         cls = adapter_class("triggers", kind)
         if cls is None:
             raise Retryable(f"trigger type {kind} is not available")
-        request: Request = msgspec.msgpack.decode(data, type=cls.request)
-        return request
+        return read_request(cls, data)
 
     async def aclose(self) -> None:
         for trigger in self._made.values():
             await trigger.aclose()
+        for documents in self._documents.values():
+            await documents.aclose()
         self._made.clear()
+        self._documents.clear()

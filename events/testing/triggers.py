@@ -27,6 +27,8 @@ from events.kube.local import LocalObjects
 from events.registry import adapter_class
 from events.triggers._base import Render, Trigger, TriggerContext
 from events.triggers._compile import compile_render
+from events.triggers._documents import Documents
+from events.triggers._fetched import FetchRequest, completed, read_request
 
 NOW = 1_700_000_000_000_000_000
 DEPENDENCY = "dep"
@@ -40,6 +42,7 @@ class Rig:
         self.sessions = Sessions("off")
         self.objects = LocalObjects(folder / "objects.db")
         self.now_ns = time.time_ns
+        self.documents = Documents(self.context().secrets, self.sessions)
         self._made: dict[str, Trigger[Any, Any]] = {}
 
     def context(self) -> TriggerContext:
@@ -58,7 +61,10 @@ class Rig:
 
     async def fire(self, kind: str, request: Request, firing: str = "f" * 26) -> Outcome:
         """As after a restart: the request goes through its stored form first."""
-        return await self.trigger(kind).fire(stored(self.trigger(kind), request), firing)
+        request = stored(self.trigger(kind), request)
+        if isinstance(request, FetchRequest):
+            request = await completed(request, firing, self.documents)
+        return await self.trigger(kind).fire(request, firing)
 
     async def run(
         self, kind: str, raw: Any, data: Any = None, parameters: Sequence[Any] = (), event: str = "e1"
@@ -70,6 +76,7 @@ class Rig:
     async def aclose(self) -> None:
         for trigger in self._made.values():
             await trigger.aclose()
+        await self.documents.aclose()
         await self.sessions.aclose()
         await self.objects.aclose()
 
@@ -119,7 +126,7 @@ def parameter(key: str, dest: str, **more: Any) -> dict[str, Any]:
 
 def stored(trigger: Trigger[Any, Any], request: Request) -> Any:
     """What a parked request is when it is read back."""
-    return msgspec.msgpack.decode(msgspec.msgpack.encode(request), type=type(trigger).request)
+    return read_request(type(trigger), msgspec.msgpack.encode(request))
 
 
 class Seen(NamedTuple):

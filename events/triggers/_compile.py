@@ -18,6 +18,7 @@ from events.event import Firing, Request
 from events.registry import adapter_class, config_class, trigger_kinds
 from events.sensors.parameters import compile_edits
 from events.triggers._base import Render, Trigger
+from events.triggers._fetched import compile_fetched, is_fetched
 from events.triggers._text import decoded
 
 if TYPE_CHECKING:
@@ -93,7 +94,8 @@ def by_config(cls: type[Trigger[Any, Any]], kind: str, raw: Any, first: list[Tri
     model = config_class("triggers", kind)
     cfg = model.model_validate(raw)
     if cls.resource:
-        return cls.compile(cfg.model_copy(update={"parameters": [*first, *cfg.parameters]}))
+        cfg = cfg.model_copy(update={"parameters": [*first, *cfg.parameters]})
+        return compile_fetched(cls, cfg) if is_fetched(cfg.source) else cls.compile(cfg)
     if not cfg.parameters:
         return cls.compile(cfg)
     rest = {key: value for key, value in raw.items() if key != "parameters"}

@@ -23,6 +23,7 @@ from events.kube.kinds import namespaced
 from events.kube.names import as_label
 from events.lang.yamldata import yaml_to_json
 from events.sensors.parameters import compile_edits
+from events.triggers._documents import kind_of_source
 from events.triggers._text import decoded
 
 if TYPE_CHECKING:
@@ -35,8 +36,6 @@ BASE = 53
 
 Draft = Callable[[Firing], Object]
 """Raises EvaluationError."""
-
-SOURCES = ("s3", "inline", "file", "url", "git", "configmap", "resource")
 
 
 def compile_object(source: ArtifactLocation, parameters: Sequence[TriggerParameter]) -> Draft:
@@ -75,15 +74,13 @@ def worded(value: object) -> bool:
 
 
 def document(source: ArtifactLocation) -> Any:
-    """What is written in the manifest itself. Raises ExpressionError for a source that has to be fetched."""
-    kind = next((name for name in SOURCES if getattr(source, name) is not None), None)
+    """What is written in the manifest itself. Raises ExpressionError for a source without one."""
+    kind = kind_of_source(source)
     if kind == "resource":
         return source.resource
     if kind == "inline":
         return inline(source.inline or "")
-    if kind is None:
-        raise ExpressionError("the source names nothing: write resource", "source")
-    raise ExpressionError(f"source {kind} is not available in this version: write resource or inline", kind)
+    raise ExpressionError("the source names nothing: write resource", "source")
 
 
 def inline(text: str) -> Any:
