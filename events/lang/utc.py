@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from datetime import datetime
 from typing import Final, NamedTuple
 
 MONTHS: Final = (
@@ -87,3 +88,9 @@ def moment(value: float) -> Moment:
     whole = math.trunc(max(min(value, 2.0**62), -(2.0**62))) if value == value else 0
     fraction = value - math.floor(value) if math.isfinite(value) else 0.0
     return Moment(whole, int(fraction * 1e9))
+
+
+def go_text(moment: datetime) -> str:
+    """`2026-07-18 12:00:00 +0000 UTC`: how Go prints a time in UTC."""
+    fraction = f".{moment.microsecond:06d}".rstrip("0") if moment.microsecond else ""
+    return f"{moment.isoformat(' ', 'seconds')[:19]}{fraction} +0000 UTC"

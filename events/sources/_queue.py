@@ -1,7 +1,9 @@
 """What sources share that fetch from a queue or hear from a subscription: batches, and a buffer before emit.
 
 store      a batch where the remote waits for its acknowledgement: what the bus cannot take is left out, told
+insist     the same, waiting for a bus that is away
 malformed  a message that cannot become an event: it is counted and told
+Waiting    messages of a remote that waits: read no further while too many are not stored
 Buffer     messages of a remote that does not wait: bounded, what does not fit is dropped and counted
 """
 
@@ -10,7 +12,8 @@ from __future__ import annotations
 import asyncio
 import random
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Generic, TypeVar
 
 from events.aio import backoff
 from events.errors import Retryable, TooLarge
@@ -56,10 +59,81 @@ async def _move(emit: Emit, cursor: bytes | None) -> None:
         await emit([], cursor)
 
 
+async def insist(ctx: SourceContext, emit: Emit, payloads: Sequence[Payload]) -> dict[int, TooLarge]:
+    """As `store`, and a bus that is away is waited for: giving the messages back would help nobody."""
+    attempt = 0
+    while True:
+        try:
+            refused = await store(ctx, emit, payloads)
+        except Retryable as exc:
+            attempt += 1
+            ctx.trouble(str(exc))
+            await asyncio.sleep(backoff(attempt, random.random(), exc.after))  # noqa: S311 - jitter, not a secret
+            continue
+        if attempt:
+            ctx.ready()
+        return refused
+
+
 def malformed(ctx: SourceContext, message: str, why: Exception) -> None:
     """Count and tell a message that cannot become an event; `message` names it. It is left out."""
     ctx.failed(1)
     ctx.log.warning("event source %s: dropped %s: %s", ctx.label, message, why)
+
+
+Item = TypeVar("Item")
+
+
+class Waiting(Generic[Item]):
+    """Between a reader and a storer. One consumer (`run`)."""
+
+    def __init__(self, messages: int, size_bytes: int = BUFFER_BYTES) -> None:
+        self._messages, self._size_bytes = messages, size_bytes
+        self._items: deque[tuple[Item, int]] = deque()
+        self._bytes = 0
+        self._some, self._less = asyncio.Event(), asyncio.Event()
+
+    def __len__(self) -> int:
+        return len(self._items)
+
+    def room(self, size: int) -> bool:
+        """Whether a message of so many bytes fits; one that is alone always does."""
+        return not self._items or (
+            len(self._items) < self._messages and self._bytes + size <= self._size_bytes
+        )
+
+    async def put(self, item: Item, size: int) -> None:
+        """Waits for room."""
+        while not self.room(size):
+            self._less.clear()
+            await self._less.wait()
+        self.put_now(item, size)
+
+    def put_now(self, item: Item, size: int) -> None:
+        """Whether there is room or not: for a remote that knows when to stop."""
+        self._items.append((item, size))
+        self._bytes += size
+        self._some.set()
+
+    async def run(self, handle: Callable[[list[Item]], Awaitable[object]]) -> None:
+        """Hand over what was put, in order, in batches. Never ends; raises what `handle` raises."""
+        while True:
+            await self._some.wait()
+            batch = self._batch()
+            self._less.set()
+            await handle(batch)
+
+    def _batch(self) -> list[Item]:
+        batch: list[Item] = []
+        total = 0
+        while self._items and len(batch) < BATCH_MESSAGES and total < BATCH_BYTES:
+            item, size = self._items.popleft()
+            batch.append(item)
+            total += size
+        self._bytes -= total
+        if not self._items:
+            self._some.clear()
+        return batch
 
 
 class Buffer:
@@ -68,21 +142,17 @@ class Buffer:
     def __init__(
         self, ctx: SourceContext, messages: int = BUFFER_MESSAGES, size_bytes: int = BUFFER_BYTES
     ) -> None:
-        self._ctx, self._messages, self._size_bytes = ctx, messages, size_bytes
-        self._waiting: deque[Payload] = deque()
-        self._bytes = 0
-        self._some = asyncio.Event()
+        self._ctx = ctx
+        self._waiting: Waiting[Payload] = Waiting(messages, size_bytes)
         self._full = False
 
     def put(self, payload: Payload) -> None:
         """Keep a message for `emit`; without room it is dropped, counted, and told once per jam."""
         size = len(payload.data)
-        if len(self._waiting) >= self._messages or (self._waiting and self._bytes + size > self._size_bytes):
+        if self._waiting.room(size):
+            self._waiting.put_now(payload, size)
+        else:
             self._drop()
-            return
-        self._waiting.append(payload)
-        self._bytes += size
-        self._some.set()
 
     def _drop(self) -> None:
         self._ctx.overflow(1)
@@ -95,32 +165,9 @@ class Buffer:
 
     async def run(self, emit: Emit) -> None:
         """Hand over what was put, in order, in batches. A bus that is away is waited for. Never ends."""
-        while True:
-            await self._some.wait()
-            await self._store(emit, self._batch())
+
+        async def handle(batch: list[Payload]) -> None:
+            await insist(self._ctx, emit, batch)
             self._full = False
-            if not self._waiting:
-                self._some.clear()
 
-    def _batch(self) -> list[Payload]:
-        batch: list[Payload] = []
-        size = 0
-        while self._waiting and len(batch) < BATCH_MESSAGES and size < BATCH_BYTES:
-            batch.append(self._waiting.popleft())
-            size += len(batch[-1].data)
-        self._bytes -= size
-        return batch
-
-    async def _store(self, emit: Emit, batch: Sequence[Payload]) -> None:
-        attempt = 0
-        while True:
-            try:
-                await store(self._ctx, emit, batch)
-            except Retryable as exc:
-                attempt += 1
-                self._ctx.trouble(str(exc))
-                await asyncio.sleep(backoff(attempt, random.random(), exc.after))  # noqa: S311 - jitter, not a secret
-                continue
-            if attempt:
-                self._ctx.ready()
-            return
+        await self._waiting.run(handle)

@@ -24,6 +24,7 @@ from events.api.eventsource import FilteredSourceConfig
 from events.errors import ExpressionError, Permanent
 from events.lang.cron import compile_cron
 from events.lang.duration import parse_duration
+from events.lang.utc import go_text
 from events.sources._base import Emit, Payload, Replay, Source
 
 
@@ -112,7 +113,7 @@ class CalendarSource(Source[CalendarConfig]):
             await asyncio.sleep(min(rest, NAP))
 
     def _payload(self, tick: datetime) -> Payload:
-        data: dict[str, object] = {"eventTime": go_time(tick)}
+        data: dict[str, object] = {"eventTime": go_text(tick)}
         if self.cfg.metadata:
             data["metadata"] = self.cfg.metadata
         return Payload(orjson.dumps(data), tick_id(self.ctx.source, self.ctx.event, tick))
@@ -122,12 +123,6 @@ def tick_id(source: str, event: str, tick: datetime) -> str:
     """The scheduled time as the event's id: the same tick is the same event whoever delivers it."""
     text = f"{tick:%Y%m%dT%H%M%S}"
     return f"{source}.{event}.{text}{f'.{tick.microsecond:06d}' if tick.microsecond else ''}Z"
-
-
-def go_time(moment: datetime) -> str:
-    """`2026-07-18 12:00:00 +0000 UTC`: how Go prints a time."""
-    fraction = f".{moment.microsecond:06d}".rstrip("0") if moment.microsecond else ""
-    return f"{moment:%Y-%m-%d %H:%M:%S}{fraction} +0000 UTC"
 
 
 def catches_up(cfg: CalendarConfig) -> bool:

@@ -9,7 +9,7 @@ import pytest
 
 from events.errors import BusUnavailable, TooLarge
 from events.sources._base import Payload
-from events.sources._queue import BATCH_MESSAGES, Buffer, malformed, store
+from events.sources._queue import BATCH_MESSAGES, Buffer, Waiting, insist, malformed, store
 from events.testing.sources import Rig, rigged
 
 
@@ -106,3 +106,51 @@ async def test_a_message_that_cannot_become_an_event_is_counted_and_told(caplog:
         malformed(rig.context(), "a message of channel 'c'", ValueError("not valid JSON"))
         assert rig.malformed == 1
         assert "default/es.ev: dropped a message of channel 'c': not valid JSON" in caplog.text
+
+
+async def test_a_reader_waits_for_room():
+    waiting: Waiting[str] = Waiting(2)
+    handled: list[list[str]] = []
+    release = asyncio.Event()
+
+    async def handle(batch: list[str]) -> None:
+        handled.append(batch)
+        await release.wait()
+
+    async def read() -> None:
+        for name in "abcde":
+            await waiting.put(name, 1)
+
+    async with rigged() as rig:
+        reading = rig._tasks.start("read", read())
+        await asyncio.sleep(0)
+        assert (len(waiting), reading.done()) == (2, False)
+        rig._tasks.start("store", waiting.run(handle))
+        for _ in range(5):
+            await asyncio.sleep(0)
+        assert (handled, len(waiting), reading.done()) == ([["a", "b"]], 2, False)
+        release.set()
+        while len(handled) < 3:
+            await asyncio.sleep(0)
+        assert handled == [["a", "b"], ["c", "d"], ["e"]]
+        assert reading.done()
+
+
+async def test_a_message_larger_than_the_room_gets_in_alone():
+    waiting: Waiting[str] = Waiting(2, size_bytes=10)
+    assert waiting.room(100)
+    waiting.put_now("large", 100)
+    assert not waiting.room(1)
+
+
+async def test_a_bus_that_is_away_is_waited_for(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr("events.aio.FIRST_PAUSE", 0.001)
+    async with rigged() as rig:
+        rig.refuse = BusUnavailable("away")
+        storing = rig._tasks.start("store", insist(rig.context(), rig.emit, payloads("a")))
+        while not rig.troubles:
+            await asyncio.sleep(0)
+        assert not rig.ready.is_set()
+        rig.refuse = None
+        assert await storing == {}
+        assert (texts(rig), rig.ready.is_set(), set(rig.troubles)) == (["a"], True, {"away"})
