@@ -118,6 +118,8 @@ OURS = {
     ("FileEventSource", "settleDuration"): "no half-written file is told",
     ("SFTPEventSource", "settleDuration"): "no half-written file is told",
     ("SFTPEventSource", "knownHosts"): "the server is checked from the first login on",
+    ("AMQPConsumeConfig", "prefetchCount"): "upstream leaves it to the broker, which sends all it has",
+    ("MQTTEventSource", "qos"): "upstream subscribes with 0",
     ("EventSourceSpec", "s3"): "a kind of our own",
     ("GitCreds", "username"): "same struct as BasicAuth",
 }
