@@ -73,6 +73,12 @@ class Group:
         if not task.cancelled() and (error := task.exception()) is not None:
             self._failed(task.get_name(), error)
 
+    async def finish(self, seconds: float) -> None:
+        """Let the tasks end by themselves for so long, then cancel what still runs."""
+        if self._tasks:
+            await asyncio.wait(list(self._tasks), timeout=seconds)
+        await self.aclose()
+
     async def aclose(self) -> None:
         """Cancel what still runs and wait for its end; errors on the way out go to `failed`."""
         tasks = list(self._tasks)

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import logging
 import time
 from collections.abc import Iterator
 from contextlib import AsyncExitStack, contextmanager
@@ -39,6 +40,26 @@ PASSING = frozenset({
 """Error codes after which the same request may be taken, whatever their HTTP status."""
 
 
+Keys = tuple[str | None, str | None, str | None]
+"""Access key id, secret access key, session token."""
+
+LOGIN = "check accessKey, secretKey and sessionToken"
+DENIED = "allow it in the policy of this login"
+EXPIRED = "renew sessionToken"
+BUCKET = "create the bucket, or correct bucket, region and endpoint"
+QUEUE = "create the queue, or correct its name, region and account"
+NEXT_STEP = {
+    "AccessDenied": DENIED, "AccessDeniedException": DENIED, "AuthorizationError": DENIED,
+    "ExpiredToken": EXPIRED, "ExpiredTokenException": EXPIRED,
+    "InvalidAccessKeyId": LOGIN, "InvalidClientTokenId": LOGIN, "InvalidToken": LOGIN,
+    "SignatureDoesNotMatch": LOGIN, "UnrecognizedClientException": LOGIN,
+    "AWS.SimpleQueueService.NonExistentQueue": QUEUE, "QueueDoesNotExist": QUEUE,
+    "NoSuchBucket": BUCKET,
+    "NotFound": "create it, or correct its name and region",
+}  # fmt: skip
+"""What a user does about an error code. What is missing or expired passes once that is done."""
+
+
 class Account(msgspec.Struct, frozen=True):
     """Where and as whom, without the secrets themselves."""
 
@@ -47,6 +68,7 @@ class Account(msgspec.Struct, frozen=True):
     secret_key: Ref | None = None
     role_arn: str = ""
     endpoint: str = ""
+    session_token: Ref | None = None
 
     def __post_init__(self) -> None:
         """Raises ValueError for half a pair of keys."""
@@ -79,15 +101,17 @@ class Clients:
                         self._made[place] = await self._make(service, account, keys, read_timeout)
         return self._made[place]
 
-    async def _keys(self, account: Account) -> tuple[str, str] | None:
+    async def _keys(self, account: Account) -> Keys | None:
         if account.role_arn or account.access_key is None or account.secret_key is None:
             return None
-        read = self._secrets.read
-        return (await read(account.access_key)).strip(), (await read(account.secret_key)).strip()
+        refs = (account.access_key, account.secret_key, account.session_token)
+        access, secret, token = [None if ref is None else await self._read(ref) for ref in refs]
+        return access, secret, token
 
-    async def _make(
-        self, service: str, account: Account, keys: tuple[str, str] | None, read_timeout: float
-    ) -> Any:
+    async def _read(self, ref: Ref) -> str:
+        return (await self._secrets.read(ref)).strip()
+
+    async def _make(self, service: str, account: Account, keys: Keys | None, read_timeout: float) -> Any:
         from aiobotocore.config import AioConfig
 
         session = await asyncio.to_thread(prepared, service, account.role_arn)
@@ -99,11 +123,11 @@ class Clients:
             connector_args={"socket_factory": self._sessions.make_socket},
             s3={"addressing_style": "path"} if account.endpoint else None,
         )  # fmt: skip
-        access, secret = keys or (None, None)
+        access, secret, token = keys or (None, None, None)
         return await self._stack.enter_async_context(
             session.create_client(
                 service, region_name=account.region, endpoint_url=account.endpoint or None, config=config,
-                aws_access_key_id=access, aws_secret_access_key=secret,
+                aws_access_key_id=access, aws_secret_access_key=secret, aws_session_token=token,
             )
         )  # fmt: skip
 
@@ -116,6 +140,7 @@ def prepared(service: str, role_arn: str) -> Any:
     """A session that has read its descriptions of the services: for a thread, it is a quarter of a second."""
     from aiobotocore.session import get_session
 
+    quiet()
     session = get_session()
     loader = session.get_component("data_loader")
     for name in (service, "sts") if role_arn else (service,):
@@ -123,6 +148,14 @@ def prepared(service: str, role_arn: str) -> Any:
         loader.load_service_model(name, "endpoint-rule-set-1")
     loader.load_data("endpoints")
     return session
+
+
+def quiet() -> None:
+    """Its debug log has session tokens and whole payloads: only who asks for it by name gets it."""
+    for name in ("botocore", "aiobotocore"):
+        library = logging.getLogger(name)
+        if library.level == logging.NOTSET:
+            library.setLevel(logging.INFO)
 
 
 async def assume(session: Any, account: Account) -> None:
@@ -162,8 +195,10 @@ def answered(what: str, response: Any) -> EventsError:
     """An error that the service answered with."""
     error, meta = response.get("Error", {}), response.get("ResponseMetadata", {})
     code, status = error.get("Code", "unknown"), meta.get("HTTPStatusCode", 0)
-    text = f"{what}: {code}: {error.get('Message', '')}".rstrip(": ")
-    if status >= 500 or status == 429 or code in PASSING:
+    step = NEXT_STEP.get(code, "")
+    said = f"{what}: {code}: {error.get('Message', '')}".rstrip(": ")
+    text = f"{said}; {step}" if step else said
+    if status >= 500 or status == 429 or code in PASSING or step in (EXPIRED, QUEUE, BUCKET):
         return Retryable(
             text, retry_after(meta.get("HTTPHeaders", {}).get("retry-after", ""), time.time_ns())
         )

@@ -37,7 +37,7 @@ async def store(
         return {}
     except TooLarge as exc:
         if len(payloads) == 1:
-            ctx.log.error("event source %s: dropped a message: %s", ctx.label, exc)
+            ctx.log.error("event source %s: did not store a message: %s", ctx.label, exc)
             await _move(emit, cursor)
             return {0: exc}
     return await _one_by_one(ctx, emit, payloads, cursor)

@@ -302,6 +302,7 @@ def test_other_ways_to_write_it(kind: str, change: dict[str, Any]) -> None:
         ("pulsar", {"type": ""}, "type", "upstream-refuses"),
         ("redis", {"password": SECRET}, "namespace", "upstream-refuses"),
         ("sftp", {"eventType": "WRITE"}, "eventType", "choice"),
+        ("sqs", {"waitTimeSeconds": 30}, "waitTimeSeconds", "invalid-value"),
         ("webhook", {"method": ""}, "method", "invalid-value"),
     ],
 )

@@ -33,7 +33,7 @@ async def test_what_the_bus_cannot_take_is_left_out_and_told(caplog: pytest.LogC
         refused = await store(rig.context(), rig.emit, payloads("a", "large", "b"), b"7")
         assert {index: error.size for index, error in refused.items()} == {1: 5}
         assert (texts(rig), rig.cursors) == (["a", "b"], [b"7"])
-        assert "default/es.ev: dropped a message: event of 5 bytes" in caplog.text
+        assert "default/es.ev: did not store a message: event of 5 bytes" in caplog.text
 
 
 async def test_the_cursor_passes_a_single_one_that_is_too_large():

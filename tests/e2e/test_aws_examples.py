@@ -1,0 +1,56 @@
+"""The examples of the kinds that call AWS: linted, and run as they are but for their addresses."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+
+import pytest
+
+from events.testing.aws import cloud
+from events.testing.servers.elasticmq import REGION, ElasticMQ
+from tests.e2e.instance import Instance
+
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(120)]
+
+EXAMPLES = Path(__file__).parents[2] / "examples" / "event-sources"
+
+
+def example(name: str, **changes: str) -> str:
+    """The text of an example; the keys of `changes` come from CHANGED."""
+    text = (EXAMPLES / name).read_text()
+    for what, new in changes.items():
+        old = CHANGED[what]
+        assert old in text
+        text = text.replace(old, new)
+    return text
+
+
+CHANGED = {"sqs": "http://127.0.0.1:9324"}
+
+
+async def started(instance: Instance) -> None:
+    code, out, err = await instance.command("lint", str(instance.manifests))
+    assert code == 0, out + err
+    await instance.start()
+
+
+async def parameters(instance: Instance, count: int) -> list[str]:
+    """The first parameter of each Workflow, once there are so many."""
+    async with asyncio.timeout(30):
+        while len(found := await instance.get("workflows")) < count:
+            await asyncio.sleep(0.2)
+    return sorted(one["spec"]["arguments"]["parameters"][0]["value"] for one in found)
+
+
+@pytest.mark.servers("elasticmq")
+async def test_sqs(tmp_path: Path, elasticmq_server: ElasticMQ):
+    instance = Instance(tmp_path, example("sqs.yaml", sqs=elasticmq_server.url))
+    async with cloud(elasticmq_server.url, region=REGION) as amazon:
+        url = await amazon.queue("orders")
+        try:
+            await started(instance)
+            await amazon.send(url, '{"order": 7}', "not JSON", '{"order": 8}')
+            assert await parameters(instance, 2) == ["7", "8"]
+        finally:
+            await instance.close()
