@@ -9,6 +9,7 @@ import pytest
 
 from events.testing.aws import cloud
 from events.testing.servers.elasticmq import REGION, ElasticMQ
+from events.testing.servers.minio import Minio
 from tests.e2e.instance import Instance
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(120)]
@@ -17,7 +18,7 @@ EXAMPLES = Path(__file__).parents[2] / "examples" / "event-sources"
 
 
 def example(name: str, **changes: str) -> str:
-    """The text of an example; the keys of `changes` come from CHANGED."""
+    """The text of an example with other addresses and times: CHANGED says what each name stands for."""
     text = (EXAMPLES / name).read_text()
     for what, new in changes.items():
         old = CHANGED[what]
@@ -26,7 +27,7 @@ def example(name: str, **changes: str) -> str:
     return text
 
 
-CHANGED = {"sqs": "http://127.0.0.1:9324"}
+CHANGED = {"sqs": "http://127.0.0.1:9324", "store": "127.0.0.1:9000", "interval": "interval: 5s"}
 
 
 async def started(instance: Instance) -> None:
@@ -52,5 +53,24 @@ async def test_sqs(tmp_path: Path, elasticmq_server: ElasticMQ):
             await started(instance)
             await amazon.send(url, '{"order": 7}', "not JSON", '{"order": 8}')
             assert await parameters(instance, 2) == ["7", "8"]
+        finally:
+            await instance.close()
+
+
+@pytest.mark.servers("minio")
+async def test_s3(tmp_path: Path, minio_server: Minio):
+    text = example("s3.yaml", store=minio_server.address, interval="interval: 1s")
+    instance = Instance(tmp_path, text)
+    login = {"aws/id": Minio.user, "aws/key": Minio.password}
+    async with cloud(minio_server.url, login) as store:
+        bucket = await store.bucket("uploads")
+        try:
+            await started(instance)
+            await store.put(bucket, ["in/a b.csv", "in/notes.txt", "out/b.csv"])
+            assert await parameters(instance, 1) == ["in/a b.csv"]
+            assert await instance.terminate() == 0
+            await store.put(bucket, ["in/while-away.csv"])
+            await instance.start()
+            assert await parameters(instance, 2) == ["in/a b.csv", "in/while-away.csv"]
         finally:
             await instance.close()
