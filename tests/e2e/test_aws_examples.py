@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from events.testing.aws import cloud
+from events.testing.minio import Listening
 from events.testing.servers.elasticmq import REGION, ElasticMQ
 from events.testing.servers.minio import Minio
 from tests.e2e.instance import Instance
@@ -74,3 +75,17 @@ async def test_s3(tmp_path: Path, minio_server: Minio):
             assert await parameters(instance, 2) == ["in/a b.csv", "in/while-away.csv"]
         finally:
             await instance.close()
+
+
+async def test_minio(tmp_path: Path):
+    server = Listening(bucket="uploads")
+    await server.start()
+    instance = Instance(tmp_path, example("minio.yaml", store=f"127.0.0.1:{server.port}"))
+    try:
+        await started(instance)
+        await server.send("out/a.csv")
+        await server.send("in/a.csv")
+        assert await parameters(instance, 1) == ["in/a.csv"]
+    finally:
+        await instance.close()
+        await server.stop()

@@ -312,6 +312,7 @@ def test_other_ways_to_write_it(kind: str, change: dict[str, Any]) -> None:
         ("file", {"eventType": "CREATE|WRITE"}, "eventType", "choice"),
         ("gerrit", {"auth": BAD_LOGIN}, "auth", "required"),
         ("kafka", {"consumerGroup": {"rebalanceStrategy": "x"}}, "consumerGroup.rebalanceStrategy", "choice"),
+        ("minio", {"events": []}, "events", "required"),
         ("pulsar", {"type": ""}, "type", "upstream-refuses"),
         ("redis", {"password": SECRET}, "namespace", "upstream-refuses"),
         ("sftp", {"eventType": "WRITE"}, "eventType", "choice"),
