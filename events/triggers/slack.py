@@ -71,6 +71,16 @@ PASSING = frozenset({"ratelimited", "rate_limited", "message_limit_exceeded", "i
                      "service_unavailable", "request_timeout", "team_added_to_org"})  # fmt: skip
 """Errors of Slack's API after which the same message may be taken."""
 
+LOGIN = "check slackToken"
+NEXT_STEP = {
+    "not_authed": LOGIN, "invalid_auth": LOGIN, "account_inactive": LOGIN, "token_revoked": LOGIN,
+    "token_expired": LOGIN, "channel_not_found": "correct the channel; of a private one write the id",
+    "not_in_channel": "invite the app to the channel", "is_archived": "choose another channel",
+    "missing_scope": "give the app chat:write, and chat:write.customize where sender is written",
+    "invalid_blocks": "try the blocks in Slack's Block Kit Builder", "msg_too_long": "shorten the message",
+}  # fmt: skip
+"""What a user does about an error."""
+
 THREADS_KEPT = 10_000
 
 ThreadKey = tuple[Ref, str, str]
@@ -188,7 +198,7 @@ def judged(answer: Answer, now_ns: int) -> dict[str, Any]:
         error = str(body.get("error", "unknown")) if isinstance(body, dict) else "unknown"
         if error in PASSING:
             raise Retryable(f"Slack: {error}", wait)
-        raise Permanent(f"Slack: {error}")
+        raise Permanent(": ".join(filter(None, (f"Slack: {error}", NEXT_STEP.get(error)))))
     return body
 
 

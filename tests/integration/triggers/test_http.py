@@ -173,6 +173,23 @@ async def test_every_answer_is_an_outcome(status: int):
         assert (await rig.run("http", {"url": url})).status == status
 
 
+@pytest.mark.parametrize(
+    ("given", "seconds"), [({}, 60), ({"timeout": 0}, 60), ({"timeout": -5}, 60), ({"timeout": 7}, 7)]
+)
+def test_the_limit_of_an_exchange(given: dict[str, int], seconds: int):
+    assert rendered("http", {"url": "http://x/", **given}).timeout == seconds
+
+
+async def test_a_target_slower_than_its_limit_is_tried_again():
+    async def slow(_: web.BaseRequest) -> web.Response:
+        await asyncio.sleep(20)
+        return web.Response()
+
+    async with rigged() as rig, serving(slow) as url:
+        with pytest.raises(Retryable, match="no answer in 1 s"):
+            await rig.run("http", {"url": url, "timeout": 1})
+
+
 async def test_the_outcome_keeps_the_beginning_of_the_answer_only():
     target = Target()
     target.answers = [web.Response(body=b"x" * 1_000_000)]

@@ -96,6 +96,14 @@ async def test_what_slack_refuses_is_permanent_and_named(error: str):
             await rig.run("slack", base)
 
 
+async def test_the_next_step_is_told():
+    async with slack() as (rig, api, base):
+        api.troubles = [web.json_response({"ok": False, "error": "not_in_channel"})]
+        with pytest.raises(Permanent) as caught:
+            await rig.run("slack", base)
+    assert str(caught.value) == "Slack: not_in_channel: invite the app to the channel"
+
+
 async def test_a_wrong_token_is_permanent_and_not_shown():
     async with slack("xoxb-wrong") as (rig, _, base):
         with pytest.raises(Permanent, match="invalid_auth") as caught:
@@ -194,3 +202,71 @@ async def test_only_so_many_threads_are_remembered_the_unused_are_forgotten(monk
     assert [message.get("thread_ts") is not None for message in api.posted] == [
         False, False, True, False, True, False,
     ]  # fmt: skip
+
+
+async def test_everything_at_once():
+    more = {
+        "blocks": '[{"type":"section","text":{"type":"mrkdwn","text":"*hi*"}}]',
+        "attachments": '[{"color":"#36a64f","text":"a"}]',
+        "sender": {"username": "ci", "icon": ":robot_face:"},
+    }
+    async with slack() as (rig, api, base):
+        await rig.run("slack", threaded({**base, **more}))
+        await rig.run("slack", threaded({**base, **more}, broadcast=True))
+    first = {
+        "channel": "general", "text": "hi", "username": "ci", "icon_emoji": ":robot_face:",
+        "blocks": [{"type": "section", "text": {"type": "mrkdwn", "text": "*hi*"}}],
+        "attachments": [{"color": "#36a64f", "text": "a"}],
+    }  # fmt: skip
+    reply = {**first, "thread_ts": "1700000000.000001", "reply_broadcast": True}
+    assert api.posted == [first, reply]
+
+
+@pytest.mark.parametrize(
+    ("raw", "error"),
+    [
+        ({"channel": "nowhere"}, "channel_not_found"),
+        ({"channel": "alerts"}, "is_archived"),
+        ({"message": "x" * 40_001}, "msg_too_long"),
+        ({"blocks": '[{"type":"nope"}]'}, "invalid_blocks"),
+        ({"blocks": '["text"]'}, "invalid_blocks"),
+        ({"attachments": '["text"]'}, "invalid_attachments"),
+        ({"message": "", "attachments": "[]"}, "no_text"),
+    ],
+)
+async def test_what_slack_itself_checks_is_told_by_its_name(raw: dict[str, Any], error: str):
+    async with slack() as (rig, api, base):
+        api.archived = frozenset({"alerts"})
+        with pytest.raises(Permanent, match=f"^Slack: {error}"):
+            await rig.run("slack", {**base, **raw})
+        assert api.posted == []
+
+
+async def test_a_channel_that_is_limited_asks_to_wait_and_takes_the_message_later():
+    async with slack() as (rig, api, base):
+        api.quota = 1
+        await rig.run("slack", base)
+        with pytest.raises(Retryable) as caught:
+            await rig.run("slack", base)
+        assert caught.value.after == 1.0
+        await rig.run("slack", {**base, "channel": "alerts"})
+        api.quota = None
+        await rig.run("slack", base)
+    assert [message["channel"] for message in api.posted] == ["general", "alerts", "general"]
+
+
+async def test_a_hundred_messages_use_one_connection():
+    async with slack() as (rig, api, base):
+        for number in range(100):
+            await rig.run("slack", base, event=f"e{number}")
+    assert len(api.posted) == 100
+    assert len(api.connections) == 1
+
+
+async def test_refusals_leave_the_connection_usable():
+    async with slack() as (rig, api, base):
+        for _ in range(10):
+            with pytest.raises(Permanent):
+                await rig.run("slack", {**base, "channel": "nowhere"})
+        await rig.run("slack", base)
+    assert len(api.connections) == 1
