@@ -9,6 +9,7 @@ Settling  a file that came or changed is told once it stayed as it is for a whil
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import zlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -59,11 +60,12 @@ class Change(NamedTuple):
 
 def differences(known: Listing, now: Listing, everything: Listing) -> Iterator[Change]:
     """What leads from `known` to `now`; a name that left is looked for in `everything` by its inode."""
-    arrived = {e.inode for name, e in everything.items() if e.inode and not same_file(known.get(name), e)}
-    for name, entry in known.items():
-        if name not in now:
+    if gone := [(name, entry) for name, entry in known.items() if name not in now]:
+        arrived = {e.inode for name, e in everything.items() if e.inode and not same_file(known.get(name), e)}
+        for name, entry in gone:
             yield Change("RENAME" if entry.inode in arrived else "REMOVE", name, entry)
-    for name, entry in sorted(now.items(), key=lambda item: (item[1].mtime_ns, item[0])):
+    changed = [(name, entry) for name, entry in now.items() if known.get(name) != entry]
+    for name, entry in sorted(changed, key=lambda item: (item[1].mtime_ns, item[0])):
         before = known.get(name)
         if before is None or before.inode != entry.inode:
             yield Change("CREATE", name, entry)
@@ -187,13 +189,14 @@ async def tell(
     """Emit what `event_of` makes of the changes; the place goes with the last of them. Raises Retryable."""
     events = [(change, data) for change in step.changes if (data := event_of(change)) is not None]
     payloads = [Payload(data, ledger.id_of(step, change)) for change, data in events]
+    cursor = await asyncio.to_thread(ledger.cursor, step)
     while len(payloads) > BATCH_MESSAGES:
         await store(ctx, emit, payloads[:BATCH_MESSAGES])
         payloads = payloads[BATCH_MESSAGES:]
     if payloads:
-        await store(ctx, emit, payloads, ledger.cursor(step))
+        await store(ctx, emit, payloads, cursor)
     else:
-        await emit((), ledger.cursor(step))
+        await emit((), cursor)
     ledger.take(step)
 
 

@@ -94,7 +94,7 @@ class SFTPSource(Source[SFTPConfig]):
             self._learn(ledger, hosts)
             while True:
                 listing = await self._listing(client, login.server)
-                step = ledger.look(listing, clock(), self.ctx.now_ns())
+                step = await asyncio.to_thread(ledger.look, listing, clock(), self.ctx.now_ns())
                 if step is not None:
                     await tell(self.ctx, emit, ledger, step, self._event)
                 self.ctx.ready()
