@@ -120,20 +120,25 @@ class Waiting(Generic[Item]):
         while True:
             await self._some.wait()
             batch = self._batch()
-            self._less.set()
             await handle(batch)
+            self._forget(len(batch))
 
     def _batch(self) -> list[Item]:
+        """The next ones. They stay until they are handled, also when that is cancelled."""
         batch: list[Item] = []
         total = 0
-        while self._items and len(batch) < BATCH_MESSAGES and total < BATCH_BYTES:
-            item, size = self._items.popleft()
+        for item, size in self._items:
+            if len(batch) == BATCH_MESSAGES or total >= BATCH_BYTES:
+                break
             batch.append(item)
             total += size
-        self._bytes -= total
+        return batch
+
+    def _forget(self, count: int) -> None:
+        self._bytes -= sum(self._items.popleft()[1] for _ in range(count))
         if not self._items:
             self._some.clear()
-        return batch
+        self._less.set()
 
 
 class Buffer:

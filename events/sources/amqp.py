@@ -133,6 +133,7 @@ class AMQPSource(Source[AMQPConfig]):
         super().__init__(cfg, ctx)
         self._consume = cfg.consume or Consume(auto_ack=True)
         self._metadata = metadata_json(cfg.metadata)
+        self._buffer = Buffer(ctx)
         if self._consume.auto_ack:
             self.replay = "none"  # type: ignore[misc] # of the kind, but for this setting
 
@@ -156,14 +157,13 @@ class AMQPSource(Source[AMQPConfig]):
 
     async def _passing(self, channel: Channel, queue: str, emit: Emit) -> None:
         """autoAck: the broker does not wait for us."""
-        buffer = Buffer(self.ctx)
 
         async def take(message: DeliveredMessage) -> None:
             if (made := self._payload(message)) is not None:
-                buffer.put(made)
+                self._buffer.put(made)
 
         await self._start(channel, queue, take)
-        await together(lost=channel.lost(), emit=buffer.run(emit))
+        await together(lost=channel.lost(), emit=self._buffer.run(emit))
 
     async def _keeping(self, channel: Channel, queue: str, emit: Emit) -> None:
         """Acknowledged in batches, after they are stored. The broker sends no more than the prefetch."""

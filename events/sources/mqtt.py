@@ -62,6 +62,7 @@ class MQTTSource(Source[MQTTConfig]):
 
     def __init__(self, cfg: MQTTConfig, ctx: SourceContext) -> None:
         super().__init__(cfg, ctx)
+        self._buffer = Buffer(ctx)
         if cfg.qos == 0:
             self.replay = "none"  # type: ignore[misc] # of the kind, but for this setting
 
@@ -83,14 +84,13 @@ class MQTTSource(Source[MQTTConfig]):
 
     async def _passing(self, connection: Connection, emit: Emit) -> None:
         """QoS 0: the broker does not wait for us."""
-        buffer = Buffer(self.ctx)
 
         async def listen() -> None:
             while True:
                 if made := self._payload(await connection.receive()):
-                    buffer.put(made)
+                    self._buffer.put(made)
 
-        await together(listen=listen(), emit=buffer.run(emit))
+        await together(listen=listen(), emit=self._buffer.run(emit))
 
     async def _keeping(self, connection: Connection, emit: Emit) -> None:
         """QoS 1 and 2: acknowledged in batches, after they are stored."""

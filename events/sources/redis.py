@@ -22,7 +22,7 @@ from events.clients.secrets import secret
 from events.clients.tls import TlsRefs
 from events.errors import Permanent, Retryable
 from events.lang.json_parts import checked_json, metadata_json
-from events.sources._base import Emit, Payload, Replay, Source
+from events.sources._base import Emit, Payload, Replay, Source, SourceContext
 from events.sources._queue import Buffer, malformed
 
 
@@ -58,6 +58,10 @@ class RedisSource(Source[RedisConfig]):
     replay: ClassVar[Replay] = "none"
     leader_only: ClassVar[bool] = True
 
+    def __init__(self, cfg: RedisConfig, ctx: SourceContext) -> None:
+        super().__init__(cfg, ctx)
+        self._buffer = Buffer(ctx)
+
     async def run(self, emit: Emit) -> None:
         """Raises Retryable (server away), Permanent (login, permission)."""
         cfg, ctx = self.cfg, self.ctx
@@ -65,13 +69,12 @@ class RedisSource(Source[RedisConfig]):
             cfg.host_address, db=cfg.db, username=cfg.username, tls=TlsRefs.of(cfg.tls),
             password=secret(cfg.password) if cfg.password else None,
         )  # fmt: skip
-        buffer = Buffer(ctx)
         async with connected(server, ctx.secrets, ctx.sessions) as link:
             await subscribe(link, cfg.channels)
             ctx.ready()
-            await together(listen=self._listen(link, server.place, buffer), emit=buffer.run(emit))
+            await together(listen=self._listen(link, server.place), emit=self._buffer.run(emit))
 
-    async def _listen(self, link: Link, place: str, buffer: Buffer) -> None:
+    async def _listen(self, link: Link, place: str) -> None:
         metadata, pinged = metadata_json(self.cfg.metadata), False
         while True:
             found = await link.message(PING)
@@ -80,12 +83,12 @@ class RedisSource(Source[RedisConfig]):
                     raise Retryable(f"{place}: no answer to a ping in {PING:.0f} s")
                 await link.send("PING")
             elif found[0] == b"message":
-                self._take(found[1], found[2], metadata, buffer)
+                self._take(found[1], found[2], metadata)
             pinged = found is None
 
-    def _take(self, channel: bytes, body: bytes, metadata: bytes, buffer: Buffer) -> None:
+    def _take(self, channel: bytes, body: bytes, metadata: bytes) -> None:
         try:
-            buffer.put(payload(channel, body, metadata, as_json=self.cfg.json_body))
+            self._buffer.put(payload(channel, body, metadata, as_json=self.cfg.json_body))
         except ValueError as exc:
             malformed(self.ctx, f"a message of channel {channel.decode(errors='replace')!r}", exc)
 
