@@ -40,6 +40,8 @@ RECONNECT_PAUSE = 0.5
 PING_INTERVAL = 5.0
 """Seconds between pings; after two without an answer the connection counts as lost."""
 
+REFUSALS_KEPT = 1000
+
 WRITE_BUFFER = 8 << 20
 """Bytes of commands that wait for the socket before publishing waits."""
 
@@ -184,6 +186,8 @@ class Link:
         self.ended = asyncio.Event()
         self.watchers: list[Callable[[bool], None]] = []
         self._refusal: Permanent | None = None
+        self.refusals: dict[str, tuple[float, Permanent]] = {}
+        """When publishing to a subject (in lower case) was refused, and why; the newest `REFUSALS_KEPT`."""
         self._first: list[Exception] | None = []
         self._lost_at = 0.0
 
@@ -234,6 +238,17 @@ class Link:
         if refusal is not None:
             raise refusal
 
+    async def published(self, subject: str, since: float) -> None:
+        """The server has taken what was published to the subject since then (`time.monotonic`).
+
+        Raises Retryable, and Permanent when it refused this subject.
+        """
+        with translated(self.name, self.servers):
+            await self.client.flush(CONNECT_TIMEOUT)  # type: ignore[arg-type]
+        at, why = self.refusals.get(subject.lower(), (0.0, None))
+        if why is not None and at >= since:
+            raise why
+
     async def flushed(self, timeout: float = CONNECT_TIMEOUT) -> None:
         """The server has seen everything sent so far. Raises Retryable, and Permanent as `check` does."""
         with translated(self.name, self.servers):
@@ -256,10 +271,19 @@ class Link:
             return
         self.trouble = str(error) or type(error).__name__
         if "permissions violation" in self.trouble:
-            self._refusal = meaning(self.name, self.servers, error)  # type: ignore[assignment]
-            logger.warning("%s", self._refusal)
+            self._refused(meaning(self.name, self.servers, error))  # type: ignore[arg-type]
         else:
             logger.debug("%s: %s", self.name, self.trouble)
+
+    def _refused(self, why: Permanent) -> None:
+        logger.warning("%s", why)
+        self._refusal = why
+        _, found, rest = str(why).lower().partition('violation for publish to "')
+        if found:
+            self.refusals.pop(subject := rest.partition('"')[0], None)
+            self.refusals[subject] = (time.monotonic(), why)
+            if len(self.refusals) > REFUSALS_KEPT:
+                del self.refusals[next(iter(self.refusals))]
 
     async def _on_lost(self) -> None:
         if self.ended.is_set() or not self.up:
@@ -342,11 +366,39 @@ def client_class() -> type[Client]:
             if "tls" in self.options and writer.get_extra_info("ssl_object") is None:
                 raise errors.SecureConnRequiredError
 
+        async def _send_ping(self, future: Any = None) -> None:
+            # or the ping would overtake what it is to confirm
+            if self._transport and self.is_connected and self._pending:
+                self._transport.writelines(self._pending)
+                self._pending, self._pending_data_size = [], 0
+            await super()._send_ping(future)
+
+        async def _process_headers(self, headers: Any) -> Any:
+            found = await super()._process_headers(headers)
+            return None if found is None else Headers(found, bytes(headers))
+
         async def _process_op_err(self, e: Exception) -> None:
             drop(self)
             await super()._process_op_err(e)
 
     return StrictClient
+
+
+class Headers(dict[str, str]):
+    """The headers of a message. nats-py keeps the last value of each name; `every` has them all."""
+
+    def __init__(self, found: dict[str, str], raw: bytes) -> None:
+        super().__init__(found)
+        self._raw = raw
+
+    def every(self) -> dict[str, list[str]]:
+        """All values of each name, in order."""
+        values: dict[str, list[str]] = {name: [] for name in self}
+        for line in self._raw.decode(errors="replace").split("\r\n")[1:]:
+            name, _, value = line.partition(":")
+            if name.strip() in values:
+                values[name.strip()].append(value.strip())
+        return {name: found or [self[name]] for name, found in values.items()}
 
 
 # errors
@@ -367,7 +419,7 @@ def meaning(what: str, servers: Servers, error: Exception) -> EventsError:
     """What an error of nats-py means for whoever asked."""
     from nats import errors
 
-    text = (str(error) or type(error).__name__).removeprefix("nats: ").strip("'\" ")
+    text = (str(error) or type(error).__name__).removeprefix("nats: ").strip("' ")
     start = f"{what}: {servers.shown}"
     lower = text.lower()
     if isinstance(error, ssl.SSLError):

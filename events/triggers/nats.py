@@ -1,19 +1,32 @@
-"""nats: one message to a core NATS subject per firing.
+"""nats: one message to a NATS subject per firing.
 
 Spec      Sensor.spec.triggers[].template.nats
-Sends     the document built from `payload`
-Outcome   done when the server has taken the message
+Sends     the document built from `payload`, with the firing id as Nats-Msg-Id
+Outcome   done when the server has taken the message; with `jetstream: true` when a stream has stored it
+Repeats   a stream stores a repeated firing once, within its duplicate window; core NATS sends it again
 Upstream  pkg/sensors/triggers/nats/nats.go
 """
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterable
+from typing import TYPE_CHECKING, ClassVar
 
 from pydantic import Field
 
 from events.api.common import TLS, NATSAuth, NonEmpty, Problem, check_tls
 from events.api.sensor import Parameters, TriggerConfig, check_parameters
+from events.clients.nats import Link, Login, Servers, translated
+from events.clients.nats_links import Links
+from events.errors import ExpressionError, Permanent, Retryable
+from events.event import Firing, Outcome, Request
+from events.sensors.parameters import compile_payload
+from events.triggers._base import Render, Trigger, TriggerContext
+from events.triggers._text import Body
+
+if TYPE_CHECKING:
+    from nats.js.api import PubAck
 
 
 class NATSConfig(TriggerConfig):
@@ -24,9 +37,108 @@ class NATSConfig(TriggerConfig):
     payload: Parameters = Field(description="builds the document from values of the events")
     tls: TLS | None = Field(None, description="certificates of the connection")
     auth: NATSAuth | None = Field(None, description="login")
+    jetstream: bool = Field(False, description="wait until a stream has stored the message [extension]")
 
     def problems(self) -> Iterable[Problem]:
         """Whole payload entries, parameters, certificates."""
         yield from check_parameters(self.parameters, "parameters", severity="warning")
         yield from check_parameters(self.payload, "payload")
         yield from check_tls(self.tls, severity="warning")
+
+
+TIMEOUT = 5.0
+"""Seconds for the answer of a stream."""
+
+NAME = "events-trigger"
+
+
+class NATSRequest(Request, kw_only=True):
+    """One message."""
+
+    servers: Servers
+    subject: str
+    content: Body
+    jetstream: bool = False
+
+    @property
+    def payload(self) -> str:
+        """The document as text."""
+        return self.content.text
+
+
+class NATSTrigger(Trigger[NATSConfig, NATSRequest]):
+    """Publishes over one connection per server and login."""
+
+    kind: ClassVar[str] = "nats"
+    extra: ClassVar[str | None] = "nats"
+    requires: ClassVar[tuple[str, ...]] = ("nats",)
+    request: ClassVar[type[Request]] = NATSRequest
+
+    def __init__(self, ctx: TriggerContext) -> None:
+        super().__init__(ctx)
+        self._links = Links(ctx.secrets, ctx.sessions, NAME)
+
+    @classmethod
+    def compile(cls, cfg: NATSConfig) -> Render:
+        payload, subject = compile_payload(cfg.payload), checked_subject(cfg.subject)
+        try:
+            servers = Servers.of(cfg.url, Login.of(cfg.auth), cfg.tls)
+        except Permanent as exc:
+            raise ExpressionError("url: write nats://host:4222", "nats") from exc
+
+        def render(firing: Firing) -> NATSRequest:
+            content = Body.of(payload(firing) or "")
+            return NATSRequest(servers=servers, subject=subject, content=content, jetstream=cfg.jetstream)
+
+        return render
+
+    async def fire(self, request: NATSRequest, firing: str) -> Outcome:
+        """Raises Retryable (server away, no stream for the subject), Permanent (login, permission, size)."""
+        link = await self._links.get(request.servers)
+        send = self._store if request.jetstream else self._publish
+        return await send(link, request, {"Nats-Msg-Id": firing})
+
+    async def _publish(self, link: Link, request: NATSRequest, headers: dict[str, str]) -> Outcome:
+        started = time.monotonic()
+        with translated(NAME, request.servers):
+            await link.client.publish(request.subject, request.content.encode(), headers=headers)
+        await link.published(request.subject, started)
+        return Outcome(detail=f"{request.servers.shown} took the message for {request.subject}")
+
+    async def _store(self, link: Link, request: NATSRequest, headers: dict[str, str]) -> Outcome:
+        started = time.monotonic()
+        try:
+            made = await stored(link, request, headers)
+        except Retryable:
+            await link.published(request.subject, started)  # a subject that is refused has no answer
+            raise
+        detail = f"{request.servers.shown}: stream {made.stream} has {request.subject} as {made.seq}"
+        return Outcome(detail=detail, repeated=bool(made.duplicate))
+
+    async def aclose(self) -> None:
+        await self._links.aclose()
+
+
+async def stored(link: Link, request: NATSRequest, headers: dict[str, str]) -> PubAck:
+    """The answer of the stream. Raises Retryable, Permanent."""
+    from nats.js.errors import APIError, NoStreamResponseError
+
+    what = f"{NAME}: {request.servers.shown}: {request.subject}"
+    with translated(NAME, request.servers):
+        try:
+            return await link.client.jetstream().publish(
+                request.subject, request.content.encode(), timeout=TIMEOUT, headers=headers
+            )
+        except NoStreamResponseError as exc:
+            hint = "make one, or leave jetstream out"
+            raise Retryable(f"{what}: no stream stores this subject: {hint}") from exc
+        except APIError as exc:
+            raise Retryable(f"{what}: {exc.description}") from exc
+
+
+def checked_subject(subject: str) -> str:
+    """Raises ExpressionError for a subject that cannot be published to."""
+    parts = subject.split(".")
+    if any(not part or part in {"*", ">"} or any(map(str.isspace, part)) for part in parts):
+        raise ExpressionError("cannot be published to: no wildcards, spaces, empty parts", subject)
+    return subject

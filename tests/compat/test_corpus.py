@@ -120,6 +120,7 @@ OURS = {
     ("SFTPEventSource", "knownHosts"): "the server is checked from the first login on",
     ("AMQPConsumeConfig", "prefetchCount"): "upstream leaves it to the broker, which sends all it has",
     ("MQTTEventSource", "qos"): "upstream subscribes with 0",
+    ("NATSTrigger", "jetstream"): "upstream publishes to core NATS only",
     ("EventSourceSpec", "s3"): "a kind of our own",
     ("GitCreds", "username"): "same struct as BasicAuth",
 }

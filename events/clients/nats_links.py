@@ -1,0 +1,75 @@
+"""Connections to NATS servers that many share, and the address guard in front of them."""
+
+from __future__ import annotations
+
+import asyncio
+from urllib.parse import urlsplit
+
+from events.aio import Group
+from events.clients.http import Refused, Sessions
+from events.clients.nats import Link, Servers, connect, translated
+from events.clients.secrets import Secrets
+from events.errors import Permanent, Retryable
+
+LINKS_KEPT = 100
+"""Connections that are shared; the oldest is closed when one more is wanted."""
+
+
+async def guarded(servers: Servers, sessions: Sessions, name: str) -> None:
+    """Raises Permanent for servers that the address guard does not let us connect to, Retryable."""
+    with translated(name, servers):
+        for parts in map(urlsplit, servers.urls):
+            try:
+                await sessions.lookup(parts.hostname or "", parts.port or 4222)
+            except Refused as exc:
+                raise Permanent(f"{name}: {servers.shown}: {exc}") from exc
+
+
+class Links:
+    """Connections that many share: one per distinct servers and login, made at first use.
+
+    Those who ask while it is being made wait for the same attempt. The secrets are read when it is made.
+    """
+
+    def __init__(self, secrets: Secrets, sessions: Sessions, name: str) -> None:
+        self._secrets, self._sessions, self._name = secrets, sessions, name
+        self._tasks = Group(lambda *_: None)  # whoever asked gets the error
+        self._made: dict[Servers, asyncio.Task[Link]] = {}
+
+    async def get(self, servers: Servers) -> Link:
+        """A connection that works now. Raises Retryable, Permanent."""
+        task = self._made.get(servers)
+        if task is None or failed(task):
+            task = self._made[servers] = self._start(servers)
+        link = await asyncio.shield(task)
+        if not link.up:
+            reason = f" ({link.trouble})" if link.trouble else ""
+            raise Retryable(f"{self._name}: connection to {servers.shown} lost{reason}; trying again")
+        return link
+
+    def _start(self, servers: Servers) -> asyncio.Task[Link]:
+        if len(self._made) >= LINKS_KEPT:
+            self._tasks.start("nats close", self._close(next(iter(self._made))))
+        return self._tasks.start("nats connect", self._connect(servers))
+
+    async def _connect(self, servers: Servers) -> Link:
+        await guarded(servers, self._sessions, self._name)
+        return await connect(servers, self._secrets, self._name)
+
+    async def _close(self, servers: Servers) -> None:
+        task = self._made.pop(servers)
+        await asyncio.wait([task])
+        if not failed(task):
+            await task.result().aclose()
+
+    async def aclose(self) -> None:
+        for servers in list(self._made):
+            await self._close(servers)
+        await self._tasks.aclose()
+
+
+def failed(task: asyncio.Task[Link]) -> bool:
+    """Whether a connection was not made, or has ended for good."""
+    if not task.done():
+        return False
+    return task.cancelled() or task.exception() is not None or task.result().ended.is_set()
