@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import ssl
 from collections.abc import Iterator
 from contextlib import AsyncExitStack, contextmanager
@@ -45,7 +46,8 @@ def translated(place: str) -> Iterator[None]:
     except ssl.SSLError as exc:
         raise tls_failed(place, exc) from exc
     except OSError as exc:
-        raise Retryable(f"{place}: {exc.strerror or exc}; is the server running there?") from exc
+        why = os.strerror(exc.errno) if (exc.errno or 0) > 0 else exc
+        raise Retryable(f"{place}: {why}; is the server running there?") from exc
     except EOFError as exc:
         raise Retryable(f"{place}: the server closed the connection") from exc
 
