@@ -5,7 +5,10 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Mapping
 from typing import Any, NamedTuple, Protocol
 
+import msgspec
+
 from events.errors import Permanent
+from events.kube.selectors import Selector
 
 Object = dict[str, Any]
 
@@ -32,7 +35,15 @@ class Conflict(Permanent):
 
 
 class NotFound(Permanent):
-    """There is no object of that name, or no such kind (404)."""
+    """There is no object of that name, or no such kind (404). `name` is the object's that is missing."""
+
+    def __init__(self, message: str, name: str | None = None) -> None:
+        super().__init__(message)
+        self.name = name
+
+
+class Expired(Permanent):
+    """The version that was asked for is not kept any more: list again (410)."""
 
 
 class Forbidden(Permanent):
@@ -57,6 +68,39 @@ class Change(NamedTuple):
 
     type: str
     object: Object
+
+
+class Wanted(NamedTuple):
+    """The objects that a watch is about. `resource` is the plural name; `namespace` None: all."""
+
+    group: str
+    version: str
+    resource: str
+    namespace: str | None
+    labels: Selector = Selector()
+
+    @property
+    def api_version(self) -> str:
+        return f"{self.group}/{self.version}" if self.group else self.version
+
+    def __str__(self) -> str:
+        """`workflows.argoproj.io in ci`"""
+        where = "all namespaces" if self.namespace is None else self.namespace
+        return f"{self.resource}{'.' if self.group else ''}{self.group} in {where}"
+
+
+class Listed(NamedTuple):
+    """Objects as they were at one moment; `version` is where a watch goes on from there."""
+
+    objects: list[Object]
+    version: str
+
+
+class Account(msgspec.Struct, frozen=True):
+    """Whom to be for the API server: a user and groups."""
+
+    user: str
+    groups: tuple[str, ...] = ()
 
 
 class Objects(Protocol):
@@ -89,6 +133,17 @@ class Objects(Protocol):
         """False when it was not there."""
         ...
 
-    def watch(self, api_version: str, kind: str, namespace: str | None) -> AsyncIterator[Change]:
-        """What changes from now on, until the iterator is closed."""
+    async def read(self, wanted: Wanted, at: str | None = None) -> Listed:
+        """The objects as they are, or as they were at a version. Raises Expired, NotFound (no such kind)."""
+        ...
+
+    def follow(self, wanted: Wanted, version: str) -> AsyncIterator[Change]:
+        """What changes after the version, in order. Ends when the server wants to be asked again.
+
+        BOOKMARK says only how far the changes have come. Raises Expired, NotFound.
+        """
+        ...
+
+    def acting_as(self, account: Account) -> Objects:
+        """The same objects, as another user (impersonation)."""
         ...

@@ -10,9 +10,11 @@ import random
 import sqlite3
 import time
 import uuid
+from collections import deque
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import closing, contextmanager
 from datetime import UTC, datetime
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -20,27 +22,31 @@ import orjson
 
 from events.clients.sqlite import Faults, Insert, connect, owned
 from events.clients.sqlite_threads import Writer
-from events.errors import Damaged, EventsError, Retryable
+from events.errors import Damaged, EventsError
 from events.kube._base import (
     APPLY_PATCH,
     JSON_PATCH,
     MERGE_PATCH,
+    Account,
     Change,
     Conflict,
+    Expired,
     Invalid,
+    Listed,
     NotFound,
     Object,
     Ref,
+    Wanted,
 )
 from events.kube.edits import json_patch, merge_patch
-from events.kube.kinds import names, namespaced
+from events.kube.kinds import names, namespaced, resource_name
 from events.kube.names import check_object
 
 WAITING_LIMIT = 64 << 20
 """Bytes of objects that may wait to be stored."""
 
-WATCH_LIMIT = 10_000
-"""Changes that a watch may lag behind before it is ended, as an API server ends it."""
+HISTORY = 1000
+"""Changes that are kept for those who follow; who is further behind has to read again (Expired)."""
 
 SCHEMA = """
 CREATE TABLE IF NOT EXISTS objects (
@@ -103,7 +109,11 @@ class LocalObjects:
         self._path, self._now_ns = path, now_ns
         self._objects: dict[Key, Object] = {}
         self._version = 0
-        self._watchers: set[asyncio.Queue[Change]] = set()
+        self._history: deque[Change] = deque(maxlen=HISTORY)
+        self._told = 0
+        self._changed = asyncio.Event()
+        self._life = uuid.uuid4().hex[:8]
+        """Versions of another life of the store say nothing: what was deleted then is not known."""
         self._faults = Faults(path)
 
     async def open(self) -> None:
@@ -190,11 +200,10 @@ class LocalObjects:
         return obj
 
     def _tell(self, change: Change) -> None:
-        for queue in list(self._watchers):
-            if queue.full():
-                self._watchers.discard(queue)  # its reader finds it out at the end of what is there
-            else:
-                queue.put_nowait(change)
+        self._told += 1
+        self._history.append(change)
+        self._changed.set()
+        self._changed = asyncio.Event()
 
     async def get(self, ref: Ref) -> Object | None:
         return self._objects.get(key_of_ref(ref))
@@ -287,19 +296,49 @@ class LocalObjects:
         self._tell(Change("DELETED", old))
         return True
 
-    async def watch(self, api_version: str, kind: str, namespace: str | None) -> AsyncIterator[Change]:
-        queue: asyncio.Queue[Change] = asyncio.Queue(WATCH_LIMIT)
-        self._watchers.add(queue)
-        try:
-            while True:
-                if queue.empty() and queue not in self._watchers:
-                    raise Retryable(f"the watch of {kind} fell behind: list and watch again")
-                change = await queue.get()
-                key = key_of(change.object)
-                if key[:2] == (kind, group_of(api_version)) and namespace in {None, key[2]}:
+    async def read(self, wanted: Wanted, at: str | None = None) -> Listed:
+        """Only the newest version can be read."""
+        if at not in {None, self._now()}:
+            raise Expired(f"version {at} is not kept")
+        found = [obj for key, obj in self._objects.items() if selected(wanted, key, obj)]
+        return Listed(found, self._now())
+
+    def _now(self) -> str:
+        return f"{self._life}.{self._told}"
+
+    async def follow(self, wanted: Wanted, version: str) -> AsyncIterator[Change]:
+        place = self._place(version)
+        while True:
+            changed, behind = self._changed, self._told - place
+            if behind > len(self._history):
+                raise Expired(f"the watch of {wanted} fell behind")
+            news = list(islice(reversed(self._history), behind))
+            place = self._told
+            for change in reversed(news):
+                if selected(wanted, key_of(change.object), change.object):
                     yield change
-        finally:
-            self._watchers.discard(queue)
+            if not news:
+                await changed.wait()
+
+    def _place(self, version: str) -> int:
+        life, _, number = version.partition(".")
+        if life != self._life:
+            raise Expired(f"version {version} is not kept")
+        return int(number)
+
+    def acting_as(self, account: Account) -> LocalObjects:
+        """Nobody has fewer rights than another here."""
+        return self
+
+
+def selected(wanted: Wanted, key: Key, obj: Object) -> bool:
+    """Kinds have the resource names that the English plural gives: nothing here knows others."""
+    kind, group, namespace, _ = key
+    return (
+        (resource_name(kind), group) == (wanted.resource, wanted.group)
+        and wanted.namespace in {None, namespace}
+        and wanted.labels.met(obj["metadata"].get("labels") or {})
+    )
 
 
 def kind_and_name(key: Key) -> str:

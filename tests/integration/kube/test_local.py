@@ -11,20 +11,21 @@ from typing import Any
 import pytest
 
 import events.kube.local
-from events.aio import Group
-from events.errors import Damaged, EventsError, Permanent, Retryable
+from events.errors import Damaged, EventsError, Permanent
 from events.kube._base import (
     APPLY_PATCH,
     JSON_PATCH,
     STRATEGIC_PATCH,
-    Change,
     Conflict,
+    Expired,
     Invalid,
     NotFound,
     Object,
     Ref,
+    Wanted,
 )
 from events.kube.local import LocalObjects
+from events.testing.objects import ObjectsContract, told
 
 REF = Ref("v1", "ConfigMap", "default", "x")
 
@@ -96,22 +97,6 @@ async def test_names_are_unique_for_kind_group_and_namespace(tmp_path: Path):
             await objects.create({**obj(), "apiVersion": "example.com/v2"}, "default")
 
 
-async def test_of_many_creates_at_once_one_wins(tmp_path: Path):
-    async with store(tmp_path) as objects:
-        results = await asyncio.gather(
-            *(objects.create(obj(), "default") for _ in range(20)), return_exceptions=True
-        )
-    assert sum(isinstance(one, Conflict) for one in results) == 19
-
-
-@pytest.mark.parametrize("bad", [{"metadata": "x"}, {"kind": ""}, {"apiVersion": None}, {"metadata": {}}])
-async def test_invalid_objects(tmp_path: Path, bad: dict[str, Any]):
-    async with store(tmp_path) as objects:
-        with pytest.raises(Invalid):
-            await objects.create({**obj(), **bad}, "default")
-        assert await objects.find(None, None) == []
-
-
 async def test_update_replaces_keeps_identity_and_counts_changes_of_the_spec(tmp_path: Path):
     async with store(tmp_path) as objects:
         made = await objects.create(obj(spec={"n": 1}, data={"a": 1}), "default")
@@ -121,17 +106,6 @@ async def test_update_replaces_keeps_identity_and_counts_changes_of_the_spec(tmp
     assert "data" not in changed
     assert changed["metadata"]["uid"] == made["metadata"]["uid"]
     assert [one["metadata"]["generation"] for one in (made, changed, again)] == [1, 2, 2]
-
-
-async def test_another_version_than_the_stored_one_is_a_conflict(tmp_path: Path):
-    async with store(tmp_path) as objects:
-        made = await objects.create(obj(), "default")
-        await objects.update(made)
-        with pytest.raises(Conflict, match="changed"):
-            await objects.update(made)
-        old = made["metadata"]["resourceVersion"]
-        with pytest.raises(Conflict, match="changed"):
-            await objects.patch(REF, {"metadata": {"resourceVersion": old}})
 
 
 async def test_what_is_not_there(tmp_path: Path):
@@ -203,44 +177,37 @@ async def test_a_change_while_it_is_deleted_finds_nothing(tmp_path: Path):
         assert await objects.find(None, None) == now == [results[2]]
 
 
-async def test_watching(tmp_path: Path):
+class TestContract(ObjectsContract):
+    namespace = pytest.fixture(lambda self: "default")
+    other = pytest.fixture(lambda self: "other")
+
+    @pytest.fixture
+    async def objects(self, tmp_path: Path) -> AsyncIterator[LocalObjects]:
+        async with store(tmp_path) as objects:
+            yield objects
+
+
+WANTED = Wanted("", "v1", "configmaps", None)
+
+
+async def test_who_falls_behind_has_to_read_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(events.kube.local, "HISTORY", 2)
     async with store(tmp_path) as objects:
-        seen: list[Change] = []
-
-        async def watch() -> None:
-            async for change in objects.watch("v1", "ConfigMap", "default"):
-                seen.append(change)
-                if change.type == "DELETED":
-                    return
-
-        tasks = Group(lambda _, error: None)
-        task = tasks.start("watch", watch())
-        await asyncio.sleep(0)
-        await objects.create(obj(), "other")
-        await objects.create(obj(), "default")
-        await objects.patch(REF, {"data": {}})
-        await objects.delete(REF)
-        async with asyncio.timeout(5):
-            await task
-        await tasks.aclose()
-    assert [change.type for change in seen] == ["ADDED", "MODIFIED", "DELETED"]
-
-
-async def test_a_watch_that_falls_behind_is_ended(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(events.kube.local, "WATCH_LIMIT", 2)
-    async with store(tmp_path) as objects:
-        watch = objects.watch("v1", "ConfigMap", None)
-        first = asyncio.gather(anext(watch))
-        await asyncio.sleep(0)
-        for number in range(5):
+        place = (await objects.read(WANTED)).version
+        for number in range(2):
             await objects.create(obj(f"x{number}"), "default")
-        names = [(await first)[0].object["metadata"]["name"]]
-        with pytest.raises(Retryable, match="fell behind"):
-            await rest(watch, names)
-    assert names == [f"x{number}" for number in range(len(names))]
-    assert 2 <= len(names) < 5
+        assert len(await told(objects.follow(WANTED, place), 2)) == 2
+        await objects.create(obj("x2"), "default")
+        with pytest.raises(Expired, match="behind"):
+            await anext(objects.follow(WANTED, place))
 
 
-async def rest(watch: AsyncIterator[Change], names: list[str]) -> None:
-    async for change in watch:
-        names.append(change.object["metadata"]["name"])
+async def test_versions_of_an_earlier_life_are_not_kept(tmp_path: Path):
+    async with store(tmp_path) as objects:
+        await objects.create(obj(), "default")
+        place = (await objects.read(WANTED)).version
+    async with store(tmp_path) as objects:
+        with pytest.raises(Expired):
+            await objects.read(WANTED, place)
+        with pytest.raises(Expired):
+            await anext(objects.follow(WANTED, place))
