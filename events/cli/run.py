@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import math
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -23,6 +24,7 @@ from events.cli._show import complain, say, show_json
 if TYPE_CHECKING:
     from collections.abc import Coroutine
 
+    from events.runtime.cluster import Where
     from events.runtime.standalone import Options, Standalone
 
 EXAMPLE = """events run examples/quickstart
@@ -48,6 +50,7 @@ def register(commands: Any) -> None:
     add_data(parser)
     add_namespace(parser)
     add_bus(parser)
+    add_kube(parser)
     add_serving(parser)
 
 
@@ -67,6 +70,32 @@ def add_bus(parser: argparse.ArgumentParser) -> None:
         "--lease", metavar="SECONDS", type=lease, default="15",
         help="after how long other processes on the bus take over from a dead one, 2 or more (default: 15)",
     )  # fmt: skip
+
+
+def add_kube(parser: argparse.ArgumentParser) -> None:
+    """Which API server, instead of the local store."""
+    parser.add_argument(
+        "--kube-context", metavar="NAME",
+        help="make objects in, and read secrets from, the cluster of this context (default: a local store)",
+    )  # fmt: skip
+    parser.add_argument(
+        "--kubeconfig", metavar="FILE",
+        help="where contexts are (default: $KUBECONFIG, or ~/.kube/config); alone: its current context",
+    )  # fmt: skip
+    parser.add_argument(
+        "--in-cluster", action="store_true", help="the cluster of this pod, as its service account"
+    )
+    parser.add_argument(
+        "--kube-qps", metavar="N", type=rate, help="requests per second to the API server (default: no limit)"
+    )
+
+
+def rate(text: str) -> float:
+    """Per second. Raises ArgumentTypeError for what is not above 0."""
+    number = float(text)
+    if not 0 < number < math.inf:
+        raise argparse.ArgumentTypeError(f"{text} is not above 0")
+    return number
 
 
 def bus_url(text: str) -> str:
@@ -160,11 +189,20 @@ def options_of(args: argparse.Namespace) -> Options:
     )  # fmt: skip
 
 
+def kube_of(args: argparse.Namespace) -> Where:
+    """Raises Exit for options that exclude each other."""
+    from events.runtime.cluster import Where
+
+    if args.in_cluster and (args.kube_context or args.kubeconfig):
+        fail(USAGE, "--in-cluster takes the pod's own account: leave --kube-context and --kubeconfig out")
+    return Where(args.kube_context, args.kubeconfig, args.in_cluster, args.kube_qps)
+
+
 def run(args: argparse.Namespace) -> int:
     require_paths(args.paths)
     from events.observability.log import set_up
 
-    options = options_of(args)
+    options = options_of(args)._replace(kube=kube_of(args))
     set_up(args.log_level, args.log_format)
     run_loop(serve_until_told(options, args.output))
     return OK
@@ -222,6 +260,8 @@ def tell(instance: Standalone, output: str) -> None:
 def summary(status: dict[str, Any]) -> list[str]:
     """The instance as lines of text."""
     lines = [f"data in {status['data']}, pages on {status['pages']}/readyz and /metrics"]
+    if status["kubernetes"]:
+        lines.append(f"objects in {status['kubernetes']}")
     for source in status["sources"]:
         where = f" on {source['address']}" if source["address"] else ""
         state = (

@@ -58,7 +58,7 @@ class Offline:
         return {
             "ready": False, "running": False, "data": str(self._folder.path), "sources": [], "sensors": [],
             "buses": [{"name": name, "ready": True, "reason": ""} for name in self._buses],
-            "listeners": [], "triggers": [], "findings": [],
+            "kubernetes": None, "listeners": [], "triggers": [], "findings": [],
         }  # fmt: skip
 
     async def objects(self, kind: str | None, namespace: str | None) -> list[dict[str, Any]]:

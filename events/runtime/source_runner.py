@@ -31,6 +31,7 @@ from events.sources._base import Payload, Source, SourceContext
 if TYPE_CHECKING:
     from events.clients.http import Sessions
     from events.clients.secrets import Secrets
+    from events.kube._base import Objects
     from events.lang.exprlang import SourceFilter
     from events.observability.metrics import SourceCounts
     from events.web.listeners import Listeners
@@ -56,6 +57,7 @@ class Lent(NamedTuple):
     secrets: Secrets
     listeners: Listeners
     sessions: Sessions
+    objects: Objects
 
 
 class SourceRunner:
@@ -94,9 +96,9 @@ class SourceRunner:
             raise ManifestError(f"event source type {self.kind} is not available in this version")
         context = SourceContext(
             namespace=self.namespace, source=self.source, event=self.event, secrets=lent.secrets,
-            listeners=lent.listeners, sessions=lent.sessions, cursor=self._cursor, ready=self._ready,
-            trouble=self._trouble, overflow=self._overflow, failed=self._unusable, now_ns=self.now_ns,
-            log=logging.getLogger(f"events.sources.{self.kind}"),
+            listeners=lent.listeners, sessions=lent.sessions, objects=lent.objects,
+            cursor=self._cursor, ready=self._ready, trouble=self._trouble, overflow=self._overflow,
+            failed=self._unusable, now_ns=self.now_ns, log=logging.getLogger(f"events.sources.{self.kind}"),
         )  # fmt: skip
         adapter: Source[Any] = cls(self.cfg, context)
         return adapter

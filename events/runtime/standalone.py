@@ -22,13 +22,15 @@ from events.aio import Group
 from events.bus._base import Bus
 from events.bus.retention import Retention
 from events.clients.http import Guard, Sessions
-from events.clients.secrets import LocalSecrets, Ref
+from events.clients.secrets import LocalSecrets, Ref, Secrets
 from events.errors import EventsError, ManifestError, Permanent, Retryable
 from events.kube.local import LocalObjects
+from events.kube.remote import RemoteObjects
 from events.manifest import Finding, Manifests, load
 from events.observability.metrics import Metrics
 from events.runtime import commands, engines
 from events.runtime.api import application
+from events.runtime.cluster import Cluster, Where
 from events.runtime.desk import publish_to, read_events
 from events.runtime.executor import Executor
 from events.runtime.files import Snapshot, snapshot
@@ -82,6 +84,8 @@ class Options(NamedTuple):
     """Of each bus; None: what fits its engine."""
     lease: float = LEASE
     """Seconds after which other processes take over from one that is dead."""
+    kube: Where = Where()
+    """The API server that objects go to instead of the local store."""
 
 
 class Standalone:
@@ -104,6 +108,7 @@ class Standalone:
         self._tasks = Group(self._failed)
         self._remote = Remote()
         self._secret_values: dict[str, dict[Ref, bytes]] = {}
+        self.cluster = Cluster(options.kube) if options.kube.remote else None
         self.executor = Executor(self._trigger_context)
         self.service = Service(self.metrics, self._lent, self, self._runner, options.lease)
         self.history = History(Buses(self.service))
@@ -121,15 +126,21 @@ class Standalone:
 
     # what the parts are lent
 
-    def secrets(self, namespace: str) -> LocalSecrets:
-        return LocalSecrets(lambda: self._secret_values.get(namespace, {}), self.options.secrets)
+    def secrets(self, namespace: str) -> Secrets:
+        own = LocalSecrets(lambda: self._secret_values.get(namespace, {}), self.options.secrets)
+        return own if self.cluster is None else self.cluster.secrets(namespace, own)
+
+    @property
+    def kube(self) -> LocalObjects | RemoteObjects:
+        """Where objects are."""
+        return self.local if self.cluster is None else self.cluster.objects
 
     def _lent(self, namespace: str) -> Lent:
-        return Lent(self.secrets(namespace), self.listeners, self.sessions)
+        return Lent(self.secrets(namespace), self.listeners, self.sessions, self.kube)
 
     def _trigger_context(self, namespace: str) -> TriggerContext:
         return TriggerContext(
-            namespace, self.secrets(namespace), self.sessions, self.local, self.now_ns,
+            namespace, self.secrets(namespace), self.sessions, self.kube, self.now_ns,
             logging.getLogger("events.triggers"),
         )  # fmt: skip
 
@@ -171,6 +182,9 @@ class Standalone:
         self.local = LocalObjects(self.folder.objects, now_ns=self.now_ns)
         await self.local.open()
         stack.push_async_callback(self.local.aclose)
+        if self.cluster is not None:
+            stack.push_async_callback(self.cluster.aclose)
+            await self.cluster.open()
         stack.push_async_callback(self.sessions.aclose)
         stack.push_async_callback(self._remote.aclose)
         stack.push_async_callback(self.executor.aclose)
@@ -246,6 +260,9 @@ class Standalone:
             await asyncio.sleep(0.01)
 
     async def _apply_objects(self, loaded: Manifests) -> None:
+        """Into the local store. What a cluster should have is for `kubectl apply` to say."""
+        if self.cluster is not None:
+            return
         for obj in loaded.objects:
             try:
                 await self.local.apply(obj, self.options.namespace)
@@ -297,6 +314,7 @@ class Standalone:
             **self.report(),
             "running": True,
             "data": str(self.folder.path),
+            "kubernetes": None if self.cluster is None else self.cluster.host,
             "pages": f"http://{self.options.host}:{self.pages_port}",
             "listeners": self.listeners.ports,
             "triggers": self.service.trigger_states(),
@@ -304,7 +322,7 @@ class Standalone:
         }
 
     async def objects(self, kind: str | None, namespace: str | None) -> list[dict[str, Any]]:
-        return await self.local.find(kind, namespace)
+        return await self.kube.find(kind, namespace)
 
     async def retry(self, firing: str, *, render: bool) -> bool:
         for runner in self.service.runners():

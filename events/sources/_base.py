@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from events.api.eventsource import SourceConfig
     from events.clients.http import Sessions
     from events.clients.secrets import Secrets
+    from events.kube._base import Objects
     from events.web.listeners import Listeners
 
     Config = TypeVar("Config", bound=SourceConfig)
@@ -50,6 +51,8 @@ class SourceContext(NamedTuple):
     secrets: Secrets
     listeners: Listeners
     sessions: Sessions
+    objects: Objects
+    """Kubernetes objects: the local store, or a real API server."""
     cursor: Callable[[], Awaitable[bytes | None]]
     """The newest cursor that was given to `emit`."""
     ready: Callable[[], None]

@@ -7,6 +7,7 @@ import logging
 import time
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -15,6 +16,8 @@ from events.aio import Group, supervise
 from events.clients.http import Sessions
 from events.clients.secrets import LocalSecrets, Ref
 from events.errors import BusUnavailable, TooLarge
+from events.kube._base import Objects
+from events.kube.local import LocalObjects
 from events.lang.document import Document
 from events.registry import adapter_class, config_class
 from events.sources._base import Payload, SourceContext
@@ -27,7 +30,12 @@ STOP_WITHIN = 5.0
 class Rig:
     """One source at work. `emitted` is what it handed over; `hold` and `refuse` steer emit."""
 
-    def __init__(self, secrets: Mapping[str, str] | None = None, now_ns: Any = time.time_ns) -> None:
+    def __init__(
+        self,
+        secrets: Mapping[str, str] | None = None,
+        now_ns: Any = time.time_ns,
+        objects: Objects | None = None,
+    ) -> None:
         self.emitted: list[Payload] = []
         self.cursors: list[bytes] = []
         self.hold = asyncio.Event()
@@ -45,6 +53,7 @@ class Rig:
         self.failures: list[BaseException] = []
         """Why a supervised source was started again."""
         self.listeners, self.sessions = Listeners(), Sessions("off")
+        self.objects = objects or LocalObjects(Path("none"))
         self.secrets = {ref_of(name): text.encode() for name, text in (secrets or {}).items()}
         self._now_ns = now_ns
         self._tasks = Group(lambda _, error: self.errors.append(error))
@@ -85,7 +94,8 @@ class Rig:
         return SourceContext(
             namespace="default", source="es", event="ev",
             secrets=LocalSecrets(lambda: self.secrets, environ={}),
-            listeners=self.listeners, sessions=self.sessions, cursor=self.cursor, ready=self.ready.set,
+            listeners=self.listeners, sessions=self.sessions, objects=self.objects,
+            cursor=self.cursor, ready=self.ready.set,
             trouble=self.troubles.append, overflow=self._overflow, failed=self._unusable, now_ns=self._now_ns,
             log=logging.getLogger("events.sources.test"),
         )  # fmt: skip

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from pathlib import Path
 from typing import Any, ClassVar, cast
 
 import pytest
@@ -14,6 +15,7 @@ from events.bus.memory import MemoryBus, MemoryLog
 from events.clients.http import Sessions
 from events.clients.secrets import LocalSecrets
 from events.errors import BusUnavailable, Permanent
+from events.kube.local import LocalObjects
 from events.manifest import Manifests, load_objects
 from events.observability.metrics import Metrics
 from events.runtime import service as module
@@ -94,7 +96,12 @@ class Stage:
 
     def __init__(self) -> None:
         self.target, self.logs = Target(), dict[str, MemoryLog]()
-        lent = Lent(LocalSecrets(dict, environ={}), Listeners("127.0.0.1"), Sessions("off"))
+        lent = Lent(
+            LocalSecrets(dict, environ={}),
+            Listeners("127.0.0.1"),
+            Sessions("off"),
+            LocalObjects(Path("none")),
+        )
         self.service = Service(Metrics(), lambda _: lent, self, self.runner)
         self.slow_bus = 0.0
 

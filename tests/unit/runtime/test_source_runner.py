@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from pathlib import Path
 from typing import Any, ClassVar
 
 import orjson
@@ -15,6 +16,7 @@ from events.clients.http import Sessions
 from events.clients.secrets import LocalSecrets
 from events.errors import BusUnavailable, ManifestError, Permanent, Retryable, TooLarge
 from events.event import Event
+from events.kube.local import LocalObjects
 from events.observability.metrics import SourceCounts
 from events.runtime import source_runner as module
 from events.runtime.source_runner import Lent, SourceRunner, new_id
@@ -53,7 +55,9 @@ def fake_source(monkeypatch: pytest.MonkeyPatch) -> type[FakeSource]:
 
 
 def runner(bus: MemoryBus, **raw: Any) -> SourceRunner:
-    lent = Lent(LocalSecrets(dict, environ={}), Listeners("127.0.0.1"), Sessions("off"))
+    lent = Lent(
+        LocalSecrets(dict, environ={}), Listeners("127.0.0.1"), Sessions("off"), LocalObjects(Path("none"))
+    )
     return SourceRunner(
         "default", "cal", "calendar", "tick", {"interval": "10s", **raw}, bus, SourceCounts(), lent, now_ns
     )
