@@ -55,6 +55,26 @@ def add_data(parser: argparse.ArgumentParser) -> None:
     )  # fmt: skip
 
 
+def add_place(parser: argparse.ArgumentParser) -> None:
+    """An instance by its data folder, or a bus by its URL."""
+    add_data(parser)
+    parser.add_argument(
+        "--bus", metavar="URL", help="look at this bus itself instead, as in nats://HOST:PORT"
+    )
+    add_bus_name(parser)
+
+
+def add_bus_name(parser: argparse.ArgumentParser) -> None:
+    """What a URL does not say of a bus."""
+    parser.add_argument(
+        "--eventbus", metavar="NAMESPACE/NAME", default="default/default",
+        help="with the URL of a bus: whose it is (default: default/default)",
+    )  # fmt: skip
+    parser.add_argument(
+        "--shards", metavar="N", type=count, help="with the URL of a bus: its shards, unless 8 (embedded: 1)"
+    )
+
+
 def add_namespace(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "-n", "--namespace", default="default", help="of objects that name none (default: default)"
@@ -78,10 +98,29 @@ def count(text: str) -> int:
 
 
 def ask(args: argparse.Namespace, operation: str, **given: Any) -> Any:
-    """Ask the instance of `--data`, or its stores when nothing runs there. Raises Exit."""
+    """Ask the bus of `--bus`, or the instance of `--data`, or its stores when nothing runs there.
+
+    Raises Exit, EventsError.
+    """
+    wanted = {key: value for key, value in given.items() if value is not None}
+    url = getattr(args, "bus", None)
+    if url is not None and ":" in url:
+        return ask_bus(url, args.eventbus, operation, wanted, args.shards)
     from events.cli._client import call
 
-    return call(Path(args.data), operation, {key: value for key, value in given.items() if value is not None})
+    return call(Path(args.data), operation, wanted)
+
+
+def ask_bus(url: str, name: str, operation: str, given: dict[str, Any], shards: int | None = None) -> Any:
+    """Ask a bus itself. Raises Exit, EventsError."""
+    from events.runtime.onbus import Place, call
+
+    if name.count("/") != 1 or not all(name.split("/")):
+        fail(USAGE, f"--eventbus {name}: write NAMESPACE/NAME, as in default/default")
+    try:
+        return call(Place(url, name, shards), operation, given)
+    except ValueError as exc:
+        fail(USAGE, str(exc))
 
 
 def require_paths(paths: list[str]) -> None:

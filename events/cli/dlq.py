@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from typing import Any
 
-from events.cli._shared import OK, add_data, add_output, ask, command
+from events.cli._shared import OK, add_output, add_place, ask, command
 from events.cli._show import clock, print_rows, say, show_json
 
 EXAMPLE = "events dlq list\nevents dlq show FIRING\nevents dlq retry FIRING"
@@ -24,7 +24,7 @@ def register(commands: Any) -> None:
     for action in (show, retry):
         action.add_argument("firing", metavar="FIRING", help="id of the firing (`events dlq list` shows it)")
     for action in (listing, show, retry):
-        add_data(action)
+        add_place(action)
         add_output(action)
     retry.add_argument("--render", action="store_true", help="make the request anew from the events")
 
@@ -53,5 +53,5 @@ def send_again(args: argparse.Namespace) -> int:
     elif found["running"]:
         say(f"{args.firing} is on its way again; `events dlq list` shows it if it fails")
     else:
-        say(f"{args.firing} is sent again when `events run` starts on this data folder")
+        say(f"{args.firing} is sent again as soon as `events run` works on it")
     return OK

@@ -6,7 +6,7 @@ import argparse
 import json
 from typing import Any
 
-from events.cli._shared import OK, add_data, add_output, ask, command
+from events.cli._shared import OK, add_output, add_place, ask, command
 from events.cli._show import clock, counted, iso_moment, printable, show_json
 
 MARKS = {"pass": "✓", "reject": "✗", "error": "!"}
@@ -21,7 +21,7 @@ def register(commands: Any) -> None:
         "events explain EVENT_ID\nevents explain EVENT_ID --output json", run,
     )  # fmt: skip
     parser.add_argument("id", metavar="EVENT_ID", help="id of the event (`events get events` lists them)")
-    add_data(parser)
+    add_place(parser)
     add_output(parser)
 
 

@@ -6,7 +6,18 @@ import argparse
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from events.cli._shared import FAILED, OK, UNREACHABLE, USAGE, add_data, add_output, ask, command, count, fail
+from events.cli._shared import (
+    FAILED,
+    OK,
+    UNREACHABLE,
+    USAGE,
+    add_output,
+    add_place,
+    ask,
+    command,
+    count,
+    fail,
+)
 from events.cli._show import clock, iso_clock, print_rows, printable
 
 Columns = Mapping[str, Callable[[Any], object]]
@@ -66,7 +77,7 @@ def register(commands: Any) -> None:
         help="events, decisions, sources, sensors, buses, objects, or a kind of object such as workflows",
     )  # fmt: skip
     parser.add_argument("name", metavar="NAME", nargs="?", help="one of them, by its name or id")
-    add_data(parser)
+    add_place(parser)
     add_output(parser)
     parser.add_argument("-n", "--namespace", help="objects of this namespace only")
     parser.add_argument("--source", help="events of this EventSource only")

@@ -13,6 +13,7 @@ from events.cli._shared import (
     OK,
     UNREACHABLE,
     USAGE,
+    add_bus_name,
     add_data,
     add_namespace,
     add_output,
@@ -55,7 +56,10 @@ def add_event(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--subject", help="event name")
     parser.add_argument("--type", default="", help="kind of the event source")
     parser.add_argument("--id", help="id of the event; made up when absent")
-    parser.add_argument("--bus", default="default", help="name of the EventBus (default: default)")
+    parser.add_argument(
+        "--bus", default="default", help="name of the EventBus, or the URL of a bus (default: default)"
+    )
+    add_bus_name(parser)
     add_namespace(parser)
 
 

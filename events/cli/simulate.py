@@ -12,8 +12,10 @@ from events.cli._shared import (
     FAILED,
     OK,
     USAGE,
+    add_bus_name,
     add_namespace,
     add_output,
+    ask_bus,
     command,
     count,
     fail,
@@ -48,8 +50,10 @@ def register(commands: Any) -> None:
     )
     parser.add_argument(
         "--from", dest="folders", metavar="DATA_FOLDER", action="append", default=[],
-        help="events recorded there, whether an instance runs on it or not; may be repeated",
+        help="events recorded there, whether an instance runs on it or not, or on the bus of a URL; may be "
+        "repeated",
     )  # fmt: skip
+    add_bus_name(parser)
     parser.add_argument("--source", help="of --from: events of this EventSource only")
     parser.add_argument("--subject", help="of --from: events of this event name only")
     parser.add_argument(
@@ -105,12 +109,28 @@ def from_file(args: argparse.Namespace) -> list[Recorded]:
         fail(USAGE, f"{args.events}: {exc}")
 
 
+def is_bus(text: str) -> bool:
+    """Whether it is the URL of a bus, and not a folder."""
+    from events.errors import ManifestError
+    from events.runtime.engines import of_url
+
+    try:
+        of_url(text)
+    except ManifestError:
+        return False
+    return not Path(text).exists()
+
+
 def from_folder(args: argparse.Namespace, folder: str) -> list[Recorded]:
     from events.cli._client import call
     from events.tools.trial.given import recorded
 
     given = {"source": args.source, "subject": args.subject, "limit": args.limit}
-    rows = call(Path(folder), "events", {key: value for key, value in given.items() if value is not None})
+    wanted = {key: value for key, value in given.items() if value is not None}
+    if is_bus(folder):
+        rows = ask_bus(folder, args.eventbus, "events", wanted, args.shards)
+    else:
+        rows = call(Path(folder), "events", wanted)
     try:
         return [recorded(row) for row in reversed(rows)]
     except ValueError as exc:

@@ -43,6 +43,8 @@ class Means(NamedTuple):
     retention: Retention = Retention()
     shards: int | None = None
     """None: what fits the engine."""
+    create: bool = True
+    """Whether what the bus needs on its servers may be made when it is missing."""
 
 
 class Choice(NamedTuple):

@@ -16,7 +16,7 @@ from events.kube.local import LocalObjects
 from events.runtime.desk import publish_to, read_events
 from events.runtime.folder import DataFolder
 from events.runtime.history import History, parked
-from events.runtime.records import encode, parked_key
+from events.runtime.records import Parked, encode, parked_key
 
 
 @asynccontextmanager
@@ -66,15 +66,10 @@ class Offline:
 
     async def retry(self, firing: str, *, render: bool) -> bool:
         """Make the dead letter due: the next `events run` sends it."""
-        if render:
-            raise Permanent("a dead letter can only be rendered anew while the instance runs")
         for bus in self._buses.values():
             for shard, found, record in await parked(bus):
                 if found == firing and record.due_ns is None:
-                    due = msgspec.structs.replace(record, due_ns=0, attempt=0)
-                    lease = await bus.lease(f"shard/{shard}")
-                    await bus.commit(shard, lease.epoch, Changes(records={parked_key(firing): encode(due)}))
-                    await lease.release()
+                    await make_due(bus, shard, firing, record, render=render)
                     return True
         return False
 
@@ -85,6 +80,16 @@ class Offline:
 
     async def reload(self) -> list[dict[str, Any]]:
         raise Permanent("nothing runs on this data folder")
+
+
+async def make_due(bus: Bus, shard: int, firing: str, record: Parked, *, render: bool) -> None:
+    """Have a dead letter sent by the next owner of its shard. Raises Permanent."""
+    if render:
+        raise Permanent("a dead letter can only be rendered anew while the instance runs")
+    due = msgspec.structs.replace(record, due_ns=0, attempt=0)
+    lease = await bus.lease(f"shard/{shard}")
+    await bus.commit(shard, lease.epoch, Changes(records={parked_key(firing): encode(due)}))
+    await lease.release()
 
 
 def call(folder: DataFolder, operation: str, given: dict[str, Any]) -> Any:
