@@ -6,9 +6,11 @@ Upstream  pkg/eventsources/eventing.go writes `data_base64`
 
 from __future__ import annotations
 
+import re
 from base64 import b64decode, b64encode
 from binascii import Error as Base64Error
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Any
 
 import msgspec
@@ -30,6 +32,10 @@ class Wire(msgspec.Struct, omit_defaults=True):
     data: msgspec.Raw = msgspec.Raw()
     data_base64: str | None = None
 
+
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+FINER = re.compile(r"\.\d{6}(\d{1,3})")
+"""What is beyond the microseconds that datetime has."""
 
 _decoder = msgspec.json.Decoder(Wire)
 
@@ -71,19 +77,30 @@ def parse_time(text: str | None) -> int | None:
         raise ValueError(f"time {text!r} is not RFC 3339") from exc
     if moment.tzinfo is None:
         raise ValueError(f"time {text!r} has no time zone")
-    since = moment.astimezone(UTC) - datetime(1970, 1, 1, tzinfo=UTC)
-    return ((since.days * 86400 + since.seconds) * 1_000_000 + since.microseconds) * 1000
+    since = moment - EPOCH
+    found = ((since.days * 86400 + since.seconds) * 1_000_000 + since.microseconds) * 1000
+    finer = FINER.search(text)
+    return found + int(finer[1].ljust(3, "0")) if finer else found
+
+
+@lru_cache(64)
+def second(since: int) -> str:
+    """A whole second since 1970 as RFC 3339 without zone. Raises ValueError, OverflowError: no such year."""
+    return datetime.fromtimestamp(since, UTC).isoformat()[:19]
 
 
 def encode(event: Event) -> bytes:
-    """The event in the JSON form, its payload in base64 as upstream has it."""
+    """The event in the JSON form, its payload in base64 as upstream has it.
+
+    Raises TypeError for text with lone surrogates, ValueError or OverflowError for a time beyond year 9999.
+    """
     wire: dict[str, Any] = {
         "specversion": "1.0", "id": event.id, "source": event.source, "type": event.type,
         "subject": event.subject, "datacontenttype": event.datacontenttype,
     }  # fmt: skip
     if event.time_ns is not None:
         seconds, rest = divmod(event.time_ns, 1_000_000_000)
-        wire["time"] = f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%dT%H:%M:%S}.{rest:09d}Z"
+        wire["time"] = f"{second(seconds)}.{rest:09d}Z"
     if event.data is not None:
         wire["data_base64"] = b64encode(event.data).decode()
     return orjson.dumps(wire)

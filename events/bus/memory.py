@@ -25,6 +25,7 @@ from events.bus._base import (
     Stored,
     Topic,
 )
+from events.bus.queries import answers, meets
 from events.bus.retention import Retention, event_bytes, leased_shards, protected_from
 from events.errors import BusFull, BusUnavailable, Fenced, TooLarge
 from events.event import FINAL, Decision, Delivery, Event, EventKey, Position
@@ -281,7 +282,7 @@ class MemoryBus:
     async def find_decisions(self, query: DecisionQuery) -> list[Decision]:
         self._check_open()
         newest = sorted((decision for _, decision in self.log.decisions), key=lambda d: d.time_ns)[::-1]
-        return [decision for decision in newest if _answers(decision, query)][: query.limit]
+        return [decision for decision in newest if answers(decision, query)][: query.limit]
 
     def health(self) -> Health:
         if not self._open:
@@ -303,25 +304,6 @@ class MemoryBus:
 
 
 def _meets(delivery: Delivery, query: EventQuery) -> bool:
-    event, offset = delivery.event, delivery.position.offset
-    last = query.after and query.after.offset
-    return (
-        (query.id is None or event.id == query.id)
-        and (query.source is None or event.source == query.source)
-        and (query.subject is None or event.subject == query.subject)
-        and (query.since_ns is None or delivery.stored_ns >= query.since_ns)
-        and (query.until_ns is None or delivery.stored_ns < query.until_ns)
-        and (last is None or (offset < last if query.newest_first else offset > last))
-    )
-
-
-def _answers(decision: Decision, query: DecisionQuery) -> bool:
-    return (
-        (query.event_id is None or any(key.id == query.event_id for key in decision.events))
-        and (query.firing is None or decision.firing == query.firing)
-        and (query.sensor is None or decision.sensor == query.sensor)
-        and (query.trigger is None or decision.trigger == query.trigger)
-        and (query.results is None or decision.result in query.results)
-        and (query.since_ns is None or decision.time_ns >= query.since_ns)
-        and (query.until_ns is None or decision.time_ns < query.until_ns)
-    )
+    offset, last = delivery.position.offset, query.after and query.after.offset
+    behind = last is None or (offset < last if query.newest_first else offset > last)
+    return behind and meets(delivery, query)

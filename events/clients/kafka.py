@@ -98,6 +98,7 @@ async def start(client: Client, brokers: Brokers, settings: dict[str, Any]) -> N
             try:
                 async with asyncio.timeout(CONNECT_TIMEOUT):
                     await client.start()
+                    await asyncio.sleep(0)  # a consumer closed before its tasks ran leaves its connections
             except KafkaConnectionError:
                 await reach(settings)
                 raise
@@ -146,12 +147,17 @@ def tame() -> None:
 
 
 @contextmanager
-def translated(what: str) -> Iterator[None]:
-    """Errors of the library as Retryable or Permanent; `what` begins their text: brokers, and topic."""
+def translated(what: str, *passed: type[Exception]) -> Iterator[None]:
+    """Errors of the library as Retryable or Permanent; `what` begins their text: brokers, and topic.
+
+    Those of the classes `passed` come through as they are.
+    """
     from aiokafka.errors import ConsumerStoppedError, IllegalOperation, KafkaError
 
     try:
         yield
+    except passed:
+        raise
     except (KafkaError, ConsumerStoppedError, IllegalOperation, OSError) as exc:
         raise meaning(what, exc) from exc
 

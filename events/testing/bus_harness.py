@@ -34,6 +34,13 @@ PROMISES = {
 WAIVERS: dict[str, Mapping[str, str]] = {
     "memory": {},
     "embedded": {},
+    "kafka": {
+        "dedupe": "brokers know no keys; readers drop the second one within the window, and count it",
+        "marks protect": "retention is the topic's; what was discarded is reported as a gap",
+        "decisions go": "they have a topic of their own, with the same retention by time",
+        "byte limit": "retention.bytes of a topic discards the oldest",
+        "full": "a broker whose disk is full stops; tests restart and cut off brokers instead",
+    },
 }
 """By engine: promises it does not keep, with the reason and what replaces it."""
 

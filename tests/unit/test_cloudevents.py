@@ -63,3 +63,19 @@ def test_round_trip(name: str, source: str, subject: str, time_ns: int | None, d
     event = Event(name, source, subject, "webhook", time_ns, data)
     assert decode(encode(event)) == event
     assert json.loads(encode(event))["specversion"] == "1.0"
+
+
+@pytest.mark.parametrize(
+    "time_ns", [1, 1_784_379_469_123_456_789, -62_135_596_800_000_000_000, 253_402_300_799_999_999_999]
+)
+def test_times_keep_their_nanoseconds_from_year_1_to_9999(time_ns: int):
+    event = Event("1", "s", "n", "webhook", time_ns, b"")
+    assert decode(encode(event)).time_ns == time_ns
+
+
+@pytest.mark.parametrize(
+    ("text", "rest"), [("0.1", 100_000_000), ("0.1234567", 123_456_700), ("0.123456789", 123_456_789)]
+)
+def test_fractions_of_any_length_are_read(text: str, rest: int):
+    wire = b'{"id":"1","source":"s","type":"t","time":"1970-01-01T00:00:0%b+00:00"}' % text.encode()
+    assert decode(wire).time_ns == rest

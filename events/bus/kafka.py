@@ -1,0 +1,372 @@
+"""kafka: the bus on Kafka, through aiokafka.
+
+Promise   those of the protocol but two: a key that a sender repeats is stored twice and handed out once, and
+          retention is the topic's, so that it may discard what lies above a mark (a gap, which is reported)
+Topics    see `kafka_topics`; the number of shards is fixed when they are made
+Leases    see `kafka_leases`; down to 2 s
+Shared    the topic of the events has the form of Argo Events: both may write to it and read it
+Outage    publishing raises BusUnavailable, readers wait, leases are kept until somebody else may have taken
+          them; one line in the log when it begins and one when it ends
+Library   aiokafka (extra `kafka`); Kafka 2.8 and later
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import secrets as random
+import time
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING, Any
+
+from events.aio import Group
+from events.bus._base import (
+    DEDUPE_WINDOW,
+    Changes,
+    Cursor,
+    DecisionQuery,
+    EventQuery,
+    Health,
+    Mark,
+    ShardState,
+    Stored,
+    Topic,
+)
+from events.bus.kafka_history import History
+from events.bus.kafka_leases import CURSOR, Beat, Board, KafkaLease, claim
+from events.bus.kafka_link import EARLIEST, Link
+from events.bus.kafka_publisher import Publisher, Side
+from events.bus.kafka_reader import KafkaReader
+from events.bus.kafka_scan import Scanner
+from events.bus.kafka_shard import OwnedShard, Site, Table
+from events.bus.kafka_topics import DEFAULT_BYTES, Creation, Topics, prepare
+from events.bus.kafka_wire import Record, record_of
+from events.clients.kafka import Brokers
+from events.clients.secrets import Secrets
+from events.errors import BusUnavailable, EventsError, Fenced, TooLarge
+from events.event import Decision, Delivery, Event
+
+if TYPE_CHECKING:
+    from events.api.eventbus import KafkaBus as Spec
+
+log = logging.getLogger(__name__)
+
+DEFAULT_TOPICS = Creation()
+
+ENVELOPE_BYTES = 4096
+"""Kept free in the largest record for everything but the payload."""
+
+PROBE_EVERY, RETRY_EVERY = 5.0, 1.0
+"""Seconds between looks at the brokers, in good times and while they cannot be reached."""
+
+SKEW = 60.0
+"""Seconds by which the clocks of brokers may differ from ours, where the window of keys is looked for."""
+
+
+class KafkaBus:
+    """One bus instance on a Kafka cluster."""
+
+    def __init__(
+        self,
+        brokers: Brokers,
+        topic: str,
+        name: str = "default/default",
+        *,
+        secrets: Secrets,
+        shards: int = 8,
+        group: str = "",
+        creation: Creation | None = DEFAULT_TOPICS,
+    ) -> None:
+        """`group`: what the consumer groups begin with that show the marks; `creation` None: topics exist."""
+        self.name, self.shards = name, shards
+        self._namespace = name.partition("/")[0]
+        self._topics, self._group, self._creation = Topics(topic), group or topic, creation
+        self._link = Link(brokers, secrets)
+        self.max_event_bytes = payload_limit(DEFAULT_BYTES)
+        self._owner = random.token_hex(8)
+        self._owned: dict[int, OwnedShard] = {}
+        self._leases: dict[str, KafkaLease] = {}
+        self._readers: set[KafkaReader] = set()
+        self._tables: dict[int, Table] = {}
+        self._open = False
+        self._trouble = ""
+        self.doubles = 0
+        """Events that readers of this handle have dropped because their key was there before."""
+
+    @classmethod
+    def of(cls, spec: Spec, namespace: str, eventbus: str, *, secrets: Secrets, shards: int = 8) -> KafkaBus:
+        """The bus of an EventBus manifest. Raises Permanent naming the field that cannot be followed."""
+        group = spec.consumer_group.group_name if spec.consumer_group else ""
+        brokers = Brokers.of(spec.url, spec.tls, spec.sasl)
+        name = f"{namespace}/{eventbus}"
+        topic = spec.topic or f"{namespace}-{eventbus}"
+        return cls(brokers, topic, name, secrets=secrets, shards=shards, group=group)
+
+    # --- life ---
+
+    async def open(self) -> None:
+        self._tasks = Group(self._task_failed)
+        await self._link.open()
+        try:
+            self._facts = await prepare(self._link, self._topics, self.shards, self._creation)
+            self.max_event_bytes = payload_limit(self._facts.event_bytes)
+            self._scanner = Scanner(self._link)
+            self._history = History(self._link, self._scanner, self._topics, self._namespace)
+            self._board = Board(self._link, self._topics.state, self.shards)
+            self._board.watch = self._seen
+            await self._board.start(self._tasks)
+        except BaseException:
+            await self._tasks.aclose()
+            await self._link.aclose()
+            raise
+        self._publisher = Publisher(
+            self._link, self._topics.events, self._topics.state, self._facts.event_bytes, self._failed
+        )
+        self._publisher.start(self._tasks)
+        self._tasks.start("kafka probe", self._probe())
+        self._open = True
+        self._trouble = ""
+
+    async def aclose(self) -> None:
+        if not self._open:
+            return
+        self._open = False
+        for reader in list(self._readers):
+            await reader.finish(self._closed())
+        await asyncio.gather(*(owned.aclose() for owned in self._owned.values()))
+        await asyncio.gather(*(lease.release() for lease in self._leases.values()))
+        await self._publisher.aclose()
+        await self._tasks.aclose()
+        await self._board.aclose()
+        await self._scanner.aclose()
+        await self._link.aclose()
+        self._owned.clear()
+        self._leases.clear()
+        self._readers.clear()
+
+    def _closed(self) -> BusUnavailable:
+        return BusUnavailable(f"{self.name}: the bus is not open")
+
+    def _check_open(self) -> None:
+        if not self._open:
+            raise self._closed()
+
+    def _task_failed(self, name: str, error: BaseException) -> None:
+        log.error("%s: %s ended: %r", self.name, name, error)
+        self._trouble = f"{name} ended: {error!r}"
+
+    # --- trouble ---
+
+    def _failed(self, error: EventsError) -> None:
+        """The brokers could not be reached: said once, until they can be again."""
+        if not self._trouble and self._open:
+            self._trouble = str(error)
+            log.error("%s: %s", self.name, error)
+
+    async def _probe(self) -> None:
+        """Ask the brokers for the end of the log now and then."""
+        while True:
+            await asyncio.sleep(RETRY_EVERY if self._trouble else PROBE_EVERY)
+            try:
+                if self._trouble:
+                    await self._link.reopen()
+                await self._ends()
+            except EventsError as exc:
+                self._failed(exc)
+                continue
+            if self._trouble:
+                self._trouble = ""
+                log.warning("%s: works again", self.name)
+
+    def health(self) -> Health:
+        if not self._open:
+            return Health(ready=False, detail="not open")
+        return Health(ready=not self._trouble, detail=self._trouble)
+
+    # --- the log ---
+
+    async def publish(self, events: Sequence[Event], cursor: Cursor | None = None) -> list[Stored]:
+        self._check_open()
+        records = [self._record(event) for event in events]
+        sides = [] if cursor is None else [self._cursor(cursor)]
+        if not records and not sides:
+            return []
+        if self._trouble:
+            raise BusUnavailable(f"{self.name}: {self._trouble}")
+        return await self._publisher.put(records, sides)
+
+    def _record(self, event: Event) -> Record:
+        size = len(event.data or b"")
+        if size > self.max_event_bytes:
+            raise TooLarge(size, self.max_event_bytes)
+        record = record_of(event, self._namespace)
+        size = len(record.key) + len(record.value or b"")
+        if size > self._facts.event_bytes - ENVELOPE_BYTES // 4:
+            raise TooLarge(size, self._facts.event_bytes - ENVELOPE_BYTES // 4)
+        return record
+
+    def _cursor(self, cursor: Cursor) -> Side:
+        key = CURSOR + cursor.name.encode("utf-8", "surrogatepass")
+        return Side(self.shards, Record(key, cursor.value))
+
+    async def cursor(self, name: str) -> bytes | None:
+        self._check_open()
+        await self._board.catch_up()
+        return self._board.cursors.get(name.encode("utf-8", "surrogatepass"))
+
+    async def _ends(self) -> dict[int, int]:
+        found = (await self._link.topics([self._topics.events])).get(self._topics.events)
+        if found is None:
+            raise BusUnavailable(f"{self.name}: topic {self._topics.events} is gone")
+        return await self._link.offsets(self._topics.events, range(found.partitions))
+
+    async def head(self) -> Mark:
+        self._check_open()
+        return Mark(self._facts.incarnation, await self._ends())
+
+    async def read(self, topics: Iterable[Topic], after: Mark) -> KafkaReader:
+        self._check_open()
+        if after.incarnation != self._facts.incarnation:
+            raise ValueError(f"{self.name}: the mark is of another incarnation of the log")
+        reader = KafkaReader(self._link, self._topics.events, self._namespace, topics, self._failed)
+        await reader.start(after, await self._windows(after))
+        self._readers = {one for one in self._readers if one.end is None} | {reader}
+        return reader
+
+    async def _windows(self, after: Mark) -> dict[int, int]:
+        """Where the keys of the window before the mark begin, by partition."""
+        ends = await self._ends()
+        starts: dict[int, int] = {}
+        for partition, end in ends.items():
+            at = after.offsets.get(partition, 0)
+            starts[partition] = at
+            if at == 0:
+                continue
+            record = await self._scanner.one(self._topics.events, partition, at) if at < end else None
+            now_ms = int(time.time() * 1000) if record is None else record.timestamp
+            since = now_ms - int((DEDUPE_WINDOW + SKEW) * 1000)
+            [first] = (await self._link.offsets(self._topics.events, [partition], since)).values()
+            starts[partition] = min(first, at) if first >= 0 else at
+        return starts
+
+    # --- leases and state ---
+
+    async def lease(self, name: str, ttl: float = 15.0) -> KafkaLease:
+        self._check_open()
+        key = name.encode("utf-8", "surrogatepass")
+        while True:
+            await self._board.free(key, self._owner)
+            await self._end_lease(name)
+            taken = await self._take(name, ttl)
+            if taken is not None:
+                return taken
+
+    async def _end_lease(self, name: str) -> None:
+        """A lease of this handle that is taken again is over."""
+        former = self._leases.pop(name, None)
+        if former is not None:
+            former.lost.set()
+        shard = shard_of_lease(name, self.shards)
+        if shard is not None and (owned := self._owned.pop(shard, None)) is not None:
+            await owned.aclose()
+
+    async def _take(self, name: str, ttl: float) -> KafkaLease | None:
+        clock = asyncio.get_running_loop().time
+        started, beat = clock(), Beat(0, ttl, self._owner)
+        settings: dict[str, Any] = {
+            "transactional_id": f"{self._topics.events}.{name.encode('ascii', 'backslashreplace').decode()}",
+            "max_request_size": 1 << 30, "max_batch_size": self._facts.state_bytes,
+        }  # fmt: skip
+        producer = await claim(self._link, self._board, name, beat, settings)
+        if producer is None:
+            return None
+        lease = KafkaLease(name, beat, started + ttl, self._say)
+        shard = shard_of_lease(name, self.shards)
+        if shard is None:
+            await producer.stop()
+        else:
+            site = Site(self._link, self._topics, shard, self._group)
+            table = await self._table(shard)
+            self._owned[shard] = OwnedShard(site, lease, producer, table, self._tasks)
+        self._leases[name] = lease
+        self._tasks.start(f"kafka beat {name}", lease.beat())
+        return lease
+
+    def _say(self, record: Record) -> asyncio.Future[Any]:
+        return self._publisher.put([], [Side(self.shards, record)])
+
+    def _seen(self, key: bytes, epoch: int) -> None:
+        """Somebody holds this name with this epoch."""
+        lease = self._leases.get(key.decode("utf-8", "surrogatepass"))
+        if lease is not None and epoch > lease.epoch:
+            lease.lost.set()
+
+    async def _table(self, shard: int) -> Table:
+        """What is stored of a shard, read on from where we were."""
+        topic, table = self._topics.state, self._tables.setdefault(shard, Table())
+        goal = await self._settled(shard)
+        [first] = (await self._link.offsets(topic, [shard], EARLIEST)).values()
+        async for records in self._scanner.read(topic, shard, max(table.position, first), goal):
+            for record in records:
+                table.apply(record.key, record.value, record.offset)
+        table.position = max(goal, table.position)
+        return table
+
+    async def _settled(self, shard: int) -> int:
+        """The end of a shard's partition; a commit that is just being stored is waited for, for a second."""
+        deadline = asyncio.get_running_loop().time() + 1.0
+        [goal] = (await self._link.offsets(self._topics.state, [shard])).values()
+        while True:
+            [end] = (await self._link.offsets(self._topics.state, [shard], committed=True)).values()
+            if end >= goal or asyncio.get_running_loop().time() > deadline:
+                return end
+            await asyncio.sleep(0.005)
+
+    def _owns(self, shard: int) -> OwnedShard | None:
+        owned = self._owned.get(shard)
+        return None if owned is None or owned.lease.lost.is_set() else owned
+
+    async def load(self, shard: int) -> ShardState:
+        self._check_open()
+        owned = self._owns(shard)
+        return (owned.table if owned else await self._table(shard)).state()
+
+    async def commit(self, shard: int, epoch: int, changes: Changes) -> None:
+        self._check_open()
+        owned = self._owned.get(shard)
+        if owned is None or owned.lease.epoch != epoch:
+            raise Fenced(f"{self.name}: epoch {epoch} of shard {shard} is no longer in force")
+        await owned.commit(changes)
+
+    async def blob(self, shard: int, key: str) -> bytes | None:
+        self._check_open()
+        owned = self._owns(shard)
+        table = owned.table if owned else await self._table(shard)
+        offset = table.blobs.get(key)
+        if offset is None:
+            return None
+        record = await self._scanner.one(self._topics.state, shard, offset)
+        return None if record is None else record.value
+
+    # --- look-ups ---
+
+    async def find_events(self, query: EventQuery) -> list[Delivery]:
+        self._check_open()
+        return await self._history.events(query)
+
+    async def find_decisions(self, query: DecisionQuery) -> list[Decision]:
+        self._check_open()
+        return await self._history.decisions(query)
+
+
+def payload_limit(record_bytes: int) -> int:
+    """The largest payload whose CloudEvents JSON, in base64, fits a record."""
+    return max(0, record_bytes - ENVELOPE_BYTES) * 3 // 4
+
+
+def shard_of_lease(name: str, shards: int) -> int | None:
+    """The shard that a lease is for; None: it is for something else."""
+    prefix, _, number = name.partition("/")
+    if prefix == "shard" and number.isdecimal() and int(number) < shards:
+        return int(number)
+    return None

@@ -1,0 +1,239 @@
+"""kafka_leases: who may write for a name; and the newest cursors, which lie in the same partition.
+
+Term     the newest epoch of a name, written in a transaction of the name's own transactional id: taking the
+         id over ends the former holder's producer at the broker, so what it still sends is refused
+Beat     what a holder writes every third of its ttl, and when it releases; counts only with the newest epoch
+Taking   when the holder has released, or its last beat was seen a ttl ago by our own clock; clocks of
+         machines are not compared
+Losing   a holder whose beats could not be stored for a ttl gives up by itself: others take over then
+Why      a consumer group revokes every partition at every change of its members and cannot go below the
+         broker's group.min.session.timeout.ms; a beat disturbs nobody and allows leases of 2 s
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from events.aio import Group
+from events.bus.kafka_batches import BATCH_BYTES, Packed, abandon, transact
+from events.bus.kafka_link import PATIENCE, Link, unavailable
+from events.bus.kafka_wire import Record
+from events.clients.kafka import stop
+from events.errors import EventsError
+
+if TYPE_CHECKING:
+    from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, ConsumerRecord
+
+TERM, BEAT, CURSOR = b"t", b"h", b"c"
+POLL_MS = 200
+FENCE_MS = 15_000
+"""Transactions of a holder: longer than PATIENCE, so that only a takeover ends one that is slow."""
+
+
+class Beat(msgspec.Struct, array_like=True):
+    """A holder's sign of life."""
+
+    epoch: int
+    ttl: float
+    owner: str
+    released: bool = False
+
+
+class Claim:
+    """What is known of a name: the newest epoch, its holder, and when that was last heard of (our clock)."""
+
+    def __init__(self) -> None:
+        self.epoch = 0
+        self.owner = ""
+        self.until = 0.0
+        self.released = asyncio.Event()
+
+    def apply_term(self, beat: Beat, now: float) -> None:
+        if beat.epoch > self.epoch:
+            self.epoch, self.owner, self.until = beat.epoch, beat.owner, now + beat.ttl
+            self.released.clear()
+
+    def apply_beat(self, beat: Beat, now: float) -> None:
+        if beat.epoch == self.epoch:
+            self.until = now + beat.ttl
+            if beat.released:
+                self.released.set()
+
+
+class Board:
+    """The partition of leases and cursors, followed all the time."""
+
+    def __init__(self, link: Link, topic: str, partition: int) -> None:
+        self._link, self.topic, self.partition = link, topic, partition
+        self._consumer: AIOKafkaConsumer | None = None
+        self._position = 0
+        self._changed = asyncio.Event()
+        self.claims: dict[bytes, Claim] = {}
+        self.cursors: dict[bytes, bytes] = {}
+        self.watch: Callable[[bytes, int], None] = lambda name, epoch: None
+        """Told of every name and its newest epoch."""
+
+    async def start(self, tasks: Group) -> None:
+        """Read what is there, then follow."""
+        [self._position] = (await self._link.offsets(self.topic, [self.partition], at=-2)).values()
+        await self._connect()
+        tasks.start("kafka board", self._follow())
+        await self.catch_up()
+
+    async def _connect(self) -> AIOKafkaConsumer:
+        from aiokafka import TopicPartition
+
+        consumer = await self._link.consumer()
+        place = TopicPartition(self.topic, self.partition)
+        consumer.assign([place])
+        consumer.seek(place, self._position)
+        self._consumer = consumer
+        return consumer
+
+    async def _follow(self) -> None:
+        from aiokafka import TopicPartition
+        from aiokafka.errors import ConsumerStoppedError, KafkaError
+
+        place = TopicPartition(self.topic, self.partition)
+        while True:
+            try:
+                consumer = self._consumer or await self._connect()
+                found = await consumer.getmany(place, timeout_ms=POLL_MS)
+                self._take(found.get(place, []), await consumer.position(place))
+            except (KafkaError, ConsumerStoppedError, EventsError):
+                await self._drop()
+                await asyncio.sleep(0.5)
+
+    def _take(self, records: list[ConsumerRecord[Any, Any]], position: int) -> None:
+        now = asyncio.get_running_loop().time()
+        for record in records:
+            self._apply(record, now)
+        if position != self._position:
+            self._position = position
+            changed, self._changed = self._changed, asyncio.Event()
+            changed.set()
+
+    def _apply(self, record: ConsumerRecord[Any, Any], now: float) -> None:
+        key: bytes = record.key or b""
+        kind, name = key[:1], key[1:]
+        if kind == CURSOR:
+            self.cursors[name] = record.value or b""
+        elif kind in (TERM, BEAT):
+            claim = self.claims.setdefault(name, Claim())
+            beat = msgspec.msgpack.decode(record.value or b"", type=Beat)
+            (claim.apply_term if kind == TERM else claim.apply_beat)(beat, now)
+            self.watch(name, claim.epoch)
+
+    async def catch_up(self) -> None:
+        """Until everything is known that was there when this was called. Raises BusUnavailable."""
+        [goal] = (await self._link.offsets(self.topic, [self.partition])).values()
+        with unavailable(f"{self._link.place}: topic {self.topic}"):
+            async with asyncio.timeout(PATIENCE):
+                while self._position < goal:
+                    await self._changed.wait()
+
+    async def free(self, name: bytes, owner: str) -> None:
+        """Until nobody else can hold the name, by what was stored up to now. Raises BusUnavailable."""
+        clock = asyncio.get_running_loop().time
+        while True:
+            await self.catch_up()
+            claim = self.claims.get(name)
+            if claim is None or claim.released.is_set() or claim.owner == owner or claim.until <= clock():
+                return
+            with suppress(TimeoutError):
+                async with asyncio.timeout_at(claim.until):
+                    await claim.released.wait()
+
+    async def _drop(self) -> None:
+        if self._consumer is not None:
+            consumer, self._consumer = self._consumer, None
+            await stop(consumer)
+
+    async def aclose(self) -> None:
+        await self._drop()
+
+
+Write = Callable[[Record], "asyncio.Future[Any]"]
+"""Stores a record in the partition of the board."""
+
+
+class KafkaLease:
+    """A name that is ours; its producer is fenced as soon as somebody else takes it."""
+
+    def __init__(self, name: str, beat: Beat, good_until: float, write: Write) -> None:
+        """`good_until`: until then (our clock) nobody else can take it."""
+        self.name, self.epoch, self.lost = name, beat.epoch, asyncio.Event()
+        self._beat, self._ttl, self._write = beat, beat.ttl, write
+        self.good_until = good_until
+
+    async def beat(self) -> None:
+        """Say every third of the ttl that we live, until the lease is lost."""
+        clock = asyncio.get_running_loop().time
+        while not self.lost.is_set():
+            await asyncio.sleep(min(self._ttl / 3, max(0.0, self.good_until - clock())))
+            if clock() >= self.good_until:
+                self.lost.set()
+            elif not self.lost.is_set():
+                await self._say(clock())
+
+    async def _say(self, now: float) -> None:
+        try:
+            async with asyncio.timeout_at(self.good_until):
+                await self._write(self.record())
+        except (EventsError, TimeoutError):
+            await asyncio.sleep(min(0.2, self._ttl / 10))
+        else:
+            self.good_until = now + self._ttl
+
+    def record(self, *, released: bool = False) -> Record:
+        beat = msgspec.structs.replace(self._beat, released=released)
+        return Record(BEAT + self.name.encode("utf-8", "surrogatepass"), encoded(beat))
+
+    async def release(self) -> None:
+        """Others may take it at once. When that cannot be stored, they take it after the ttl."""
+        if self.lost.is_set():
+            return
+        self.lost.set()
+        try:
+            async with asyncio.timeout(PATIENCE):
+                await self._write(self.record(released=True))
+        except (EventsError, TimeoutError):
+            return
+
+
+def encoded(beat: Beat) -> bytes:
+    return msgspec.msgpack.encode(beat)
+
+
+async def claim(
+    link: Link, board: Board, name: str, beat: Beat, settings: dict[str, Any]
+) -> AIOKafkaProducer | None:
+    """Take a name that is free: fence the former holder, write the next epoch into `beat` and the board.
+
+    Returns the producer that only this epoch can use; None: somebody was faster. Raises BusUnavailable.
+    """
+    from aiokafka.errors import ProducerFenced
+
+    key = name.encode("utf-8", "surrogatepass")
+    producer = await link.producer(transaction_timeout_ms=FENCE_MS, **settings)
+    try:
+        await board.catch_up()
+        known = board.claims.get(key)
+        beat.epoch = (known.epoch if known else 0) + 1
+        packed = Packed(producer, BATCH_BYTES)
+        packed.put([Record(TERM + key, encoded(beat))], board.partition)
+        with unavailable(f"{link.place}: lease {name}", ProducerFenced):
+            async with asyncio.timeout(PATIENCE):
+                await transact(producer, {board.topic: packed.batches})
+    except ProducerFenced:
+        await abandon(producer)
+        return None
+    except BaseException:
+        await abandon(producer)
+        raise
+    return producer
