@@ -46,7 +46,8 @@ def translated(place: str) -> Iterator[None]:
     except ssl.SSLError as exc:
         raise tls_failed(place, exc) from exc
     except OSError as exc:
-        why = os.strerror(exc.errno) if (exc.errno or 0) > 0 else exc
+        number = exc.errno or 0
+        why = os.strerror(number) if number > 0 else exc
         raise Retryable(f"{place}: {why}; is the server running there?") from exc
     except EOFError as exc:
         raise Retryable(f"{place}: the server closed the connection") from exc

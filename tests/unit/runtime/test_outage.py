@@ -28,6 +28,7 @@ def test_many_failures_are_one_outage(caplog: pytest.LogCaptureFixture):
 
 
 def test_the_next_outage_is_told_again(caplog: pytest.LogCaptureFixture):
+    caplog.set_level("WARNING", logger="events")
     outage = Outage("ci/main")
     for _ in range(2):
         outage.fails("open", "away")
@@ -36,6 +37,7 @@ def test_the_next_outage_is_told_again(caplog: pytest.LogCaptureFixture):
 
 
 def test_who_never_failed_ends_nothing(caplog: pytest.LogCaptureFixture):
+    caplog.set_level("INFO", logger="events")
     outage = Outage("ci/main")
     outage.fails("open", "away")
     outage.works("shard/0")

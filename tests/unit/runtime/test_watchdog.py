@@ -123,6 +123,8 @@ def owned(rig: Rig, bus: DeafBus) -> BusUnit:
 
 
 def test_one_that_stays_silent_is_not_healthy_until_it_hears(caplog: pytest.LogCaptureFixture):
+    caplog.set_level("WARNING", logger="events")
+
     async def body(rig: Rig, bus: DeafBus) -> None:
         rig.task.cancel()
         unit = owned(rig, bus)
