@@ -155,6 +155,9 @@ class WatchPath(Model):
             yield Problem("", said, "write exactly one of path and pathRegexp", "choice")
         if self.path.startswith("/"):
             yield Problem("path", "is absolute", "write it relative to directory")
+        elif "/" in self.path:
+            said = "never matches: folders below the directory are not looked at"
+            yield Problem("path", said, "write the folder to directory", "choice", "warning")
 
 
 class Service(Model):

@@ -119,10 +119,18 @@ class S3Artifact(Model):
     insecure: bool = Field(False, description="plain HTTP instead of HTTPS")
     access_key: SecretKeySelector = Field(description="Secret key with the access key")
     secret_key: SecretKeySelector = Field(description="Secret key with the secret key")
-    ca_certificate: SecretKeySelector | None = Field(None, description="PEM trust roots of the connection")
+    ca_certificate: SecretKeySelector | None = Field(
+        None, description="not used for a document, as upstream; AWS_CA_BUNDLE is"
+    )
     events: Strings = Field([], description="not used for a document")
     filter: S3Filter | None = Field(None, description="not used for a document")
     metadata: StringMap = Field({}, description="not used for a document")
+
+    def problems(self) -> Iterable[Problem]:
+        """Nothing that would be taken for a setting and is none."""
+        if self.ca_certificate is not None:
+            hint = "name a file with the certificate in the environment variable AWS_CA_BUNDLE"
+            yield Problem("caCertificate", "is not used", hint, "ignored", "warning")
 
 
 class GitRemote(Model):

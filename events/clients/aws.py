@@ -116,7 +116,7 @@ class Clients:
 
         session = await asyncio.to_thread(prepared, service, account.role_arn)
         if account.role_arn:
-            await assume(session, account)
+            await assume(session, account, self._sessions)
         config = AioConfig(
             connect_timeout=CONNECT_TIMEOUT, read_timeout=read_timeout, max_pool_connections=CONNECTIONS,
             retries={"total_max_attempts": 1}, tcp_keepalive=True,
@@ -158,12 +158,15 @@ def quiet() -> None:
             library.setLevel(logging.INFO)
 
 
-async def assume(session: Any, account: Account) -> None:
+async def assume(session: Any, account: Account, sessions: Sessions) -> None:
     """The session's credentials become those of the role, renewed before they expire."""
+    from aiobotocore.config import AioConfig
     from aiobotocore.credentials import AioAssumeRoleCredentialFetcher, AioDeferredRefreshableCredentials
 
+    config = AioConfig(connector_args={"socket_factory": sessions.make_socket})
+
     def create_client(service: str, **given: Any) -> Any:
-        return session.create_client(service, region_name=account.region, **given)
+        return session.create_client(service, region_name=account.region, config=config, **given)
 
     source = await session.get_credentials()
     if source is None:

@@ -150,6 +150,21 @@ async def test_aws(monkeypatch: pytest.MonkeyPatch, sessions: Sessions):
     await clients.aclose()
 
 
+async def test_aws_roles(monkeypatch: pytest.MonkeyPatch, sessions: Sessions):
+    """The role is asked for at the same guard."""
+    for name, text in (
+        ("AWS_EC2_METADATA_DISABLED", "true"), ("AWS_ACCESS_KEY_ID", "AKIA"), ("AWS_SECRET_ACCESS_KEY", "x"),
+        ("AWS_ENDPOINT_URL_STS", "http://169.254.169.254"),
+    ):  # fmt: skip
+        monkeypatch.setenv(name, text)
+    clients = Clients(LocalSecrets(dict, environ={}), sessions)
+    account = Account("us-east-1", role_arn="arn:aws:iam::1:role/x", endpoint="http://127.0.0.1:1")
+    client = await clients.get("s3", account)
+    with pytest.raises(Permanent, match="is not an address to connect to"), translated("s3"):
+        await client.list_buckets()
+    await clients.aclose()
+
+
 async def test_a_proxy_of_the_environment_is_not_used(
     monkeypatch: pytest.MonkeyPatch, target: tuple[Target, str]
 ):

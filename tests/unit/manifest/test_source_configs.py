@@ -8,7 +8,7 @@ import pytest
 
 from events.api.model import Model
 from events.api.shapes import fields
-from events.manifest.decode import decode
+from events.manifest.decode import decode, warnings
 from events.registry import config_class, source_kinds
 
 SECRET = {"name": "s", "key": "k"}
@@ -102,7 +102,7 @@ def found(kind: str, raw: dict[str, Any]) -> list[tuple[str, str]]:
 def doubts(kind: str, raw: dict[str, Any]) -> list[tuple[str, str]]:
     made = decode(config_class("sources", kind), raw)
     assert isinstance(made, Model), made
-    return [(problem.field, problem.code) for problem in made.problems()]
+    return [(problem.field, problem.code) for problem in warnings(made)]
 
 
 def without(kind: str, *names: str) -> dict[str, Any]:
@@ -265,6 +265,8 @@ def test_tls_that_upstream_does_not_check_is_doubted(kind: str) -> None:
         ("s3", {"poll": None, "queue": {"name": "q", "url": "https://q"}}, "queue", "choice"),
         ("sftp", {"password": None}, "", "required"),
         ("sftp", {"pollIntervalDuration": "5"}, "pollIntervalDuration", "duration"),
+        ("sftp", {"settleDuration": "5"}, "settleDuration", "duration"),
+        ("file", {"settleDuration": "soon"}, "settleDuration", "duration"),
         ("sns", {"accessKey": SECRET}, "", "choice"),
         ("sqs", {"secretKey": SECRET}, "", "choice"),
         ("stripe", {"createWebhook": True}, "apiKey", "required"),
@@ -310,6 +312,13 @@ def test_other_ways_to_write_it(kind: str, change: dict[str, Any]) -> None:
     ("kind", "change", "field", "code"),
     [
         ("file", {"eventType": "CREATE|WRITE"}, "eventType", "choice"),
+        ("file", {"eventType": "MOVE"}, "eventType", "choice"),
+        (
+            "file",
+            {"watchPathConfig": {"directory": "/d", "path": "sub/x"}},
+            "watchPathConfig.path",
+            "choice",
+        ),
         ("gerrit", {"auth": BAD_LOGIN}, "auth", "required"),
         ("kafka", {"consumerGroup": {"rebalanceStrategy": "x"}}, "consumerGroup.rebalanceStrategy", "choice"),
         ("minio", {"events": []}, "events", "required"),
