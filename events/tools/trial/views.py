@@ -34,6 +34,8 @@ def summary(request: Request) -> str:
         meta = found.get("metadata") or {}
         place = "/".join(filter(None, (meta.get("namespace"), meta.get("name"))))
         return " ".join(filter(None, (view.get("operation", "create"), found.get("kind"), place)))
+    if "fetch" in view:
+        return f"{view['config'].get('operation') or 'create'} from source {next(iter(view['fetch']))}"
     if "url" in view:
         return f"{view.get('method', '')} {view['url']}".strip()
     return type(request).__name__.removesuffix("Request")

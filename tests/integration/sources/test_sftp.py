@@ -10,11 +10,12 @@ from typing import Any
 import asyncssh
 import pytest
 
+import events.clients.sftp
 from events.clients.http import Sessions
 from events.errors import Permanent, Retryable
 from events.testing.sftp import LOCKED, PASSWORD, USER, SFTPServer, sftp_server
 from events.testing.sources import rigged
-from events.testing.triggers import dead_port
+from events.testing.triggers import dead_port, silent_port
 
 SERVER = "SFTP server of secret 'sftp', key 'address'"
 
@@ -166,6 +167,13 @@ async def test_a_server_that_is_down(server: SFTPServer):
     with dead_port() as port:
         text = await refused(Retryable, secrets(server, address=f"127.0.0.1:{port}"), config())
     assert text == f"{SERVER}: no connection: Connection refused"
+
+
+async def test_a_server_that_says_nothing(server: SFTPServer, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(events.clients.sftp, "LOGIN_TIMEOUT", 0.5)
+    with silent_port() as port:
+        text = await refused(Retryable, secrets(server, address=f"127.0.0.1:{port}"), config())
+    assert text == f"{SERVER}: ConnectionLost: the session broke"
 
 
 async def test_a_folder_that_is_missing(server: SFTPServer):

@@ -38,7 +38,7 @@ from events.testing.triggers import (
     rigged,
     serving,
 )  # fmt: skip
-from events.tools.trial.views import request_view
+from events.tools.trial.views import request_view, summary
 from events.triggers import _documents
 
 WORKFLOW = """
@@ -87,6 +87,7 @@ async def test_rendering_fetches_nothing_and_shows_source_and_values():
     assert view["fetch"] == {"file": {"path": "/nowhere"}}
     assert [(edit["dest"], edit["text"]) for edit in view["edits"]] == [(DEST, "abc123")]
     assert view["config"] == {"operation": "submit"}
+    assert summary(request) == "submit from source file"
 
 
 async def test_a_config_map():
