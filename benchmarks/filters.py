@@ -70,9 +70,13 @@ def cases() -> list[Case]:
     def first() -> object:
         return decoding(event())
 
+    def ref() -> object:
+        return body["ref"] == "refs/heads/main"
+
+    def one_id() -> object:
+        return body["repository"]["id"] == 1
+
     decoding = predicate(data=[REF | {"value": ["^refs/heads/main$"]}])
-    ref = lambda: body["ref"] == "refs/heads/main"  # noqa: E731 - like the others below
-    one_id = lambda: body["repository"]["id"] == 1  # noqa: E731
     number = {"path": "body.repository.id", "type": "number", "value": ["1"]}
     private = {"path": "body.repository.private", "type": "bool", "value": ["true"]}
     field = {"path": "body.repository.id", "name": "id"}

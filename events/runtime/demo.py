@@ -30,7 +30,7 @@ PORTS = {"github": 12000, "chat": 12001}
 """Ports in the quickstart's manifests; others are taken when these are in use."""
 
 SECRET = "demo-webhook-secret"  # noqa: S105 - of the quickstart's own manifest
-TOKEN = "xoxb-demo-token"  # noqa: S105
+TOKEN = "xoxb-demo-token"  # noqa: S105 - of the stand-in for Slack
 
 
 class Demo:

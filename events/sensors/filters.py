@@ -9,6 +9,7 @@ Upstream  pkg/sensors/dependencies/filter.go
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 from events.errors import EvaluationError, ExpressionError
@@ -364,10 +365,8 @@ def compile_filters(
     tests = [kind.test for kind in kinds]
     if operator == "or":
         test: Predicate = any_kind(kinds)
-    elif len(tests) == 1:
-        test = tests[0]
     else:
-        test = lambda event: all_of(tests, event)  # noqa: E731
+        test = tests[0] if len(tests) == 1 else partial(all_of, tests)
     return CompiledFilters(kinds, operator or "and", test)
 
 

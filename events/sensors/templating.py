@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-from typing import NamedTuple
 
 from events.lang.gotemplate import Env
 from events.sensors.moments import moment
@@ -29,13 +28,6 @@ class Seeded:
         """In [0, start) or [start, stop)."""
         low, high = (0, start) if stop is None else (start, stop)
         return low + int(self.random() * (high - low))
-
-
-class Setting(NamedTuple):
-    """What rendering may depend on besides events: both come from the firing."""
-
-    now_ns: int
-    seed: str
 
 
 def template_env(now_ns: int, seed: str) -> Env:

@@ -24,14 +24,6 @@ _ORDER: Final[dict[str, operators.Operation]] = {
     "<=": operators.less_or_equal,
     ">=": operators.more_or_equal,
 }
-_ARITHMETIC: Final[dict[str, operators.Operation]] = {
-    "-": operators.subtract,
-    "*": operators.multiply,
-    "/": operators.divide,
-    "%": operators.modulo,
-    "**": operators.power,
-    "^": operators.power,
-}
 _TEXT: Final[dict[str, operators.Operation]] = {
     "contains": texts.has,
     "startsWith": texts.starts,
@@ -57,7 +49,7 @@ def binary(operator: str, left: Code, right: Code) -> Code:
     special = {"+": _sum, "..": _range, "??": _coalesced, "matches": _matches}.get(operator)
     if special is not None:
         return special(left, right)
-    plain = _ORDER.get(operator) or _ARITHMETIC.get(operator) or _TEXT[operator]
+    plain = _ORDER.get(operator) or operators.ARITHMETIC.get(operator) or _TEXT[operator]
     return lambda frame: plain(left(frame), right(frame))
 
 

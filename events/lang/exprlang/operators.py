@@ -102,6 +102,11 @@ def power(left: Any, right: Any) -> float:
     return powers.power(float(left), float(right))
 
 
+ARITHMETIC: Final[dict[str, Operation]] = {
+    "+": add, "-": subtract, "*": multiply, "/": divide, "%": modulo, "**": power, "^": power,
+}  # fmt: skip
+
+
 def negate(value: Any) -> Any:
     """Numbers only; the type stays."""
     if type(value) is float:

@@ -230,7 +230,7 @@ class _Fold:
             return nodes.Literal(node.position, left == right) if same else None
         if types == (str, str):
             return nodes.Literal(node.position, left + right) if node.operator == "+" else None
-        if not (types[0] in _NUMBERS and types[1] in _NUMBERS and node.operator in _ARITHMETIC):
+        if not (types[0] in _NUMBERS and types[1] in _NUMBERS and node.operator in operators.ARITHMETIC):
             return None
         if node.operator == "%" and types != (int, int):
             return None
@@ -238,7 +238,7 @@ class _Fold:
 
     def _computed(self, node: nodes.Binary, left: float, right: float) -> Node:
         try:
-            value = _ARITHMETIC[node.operator](left, right)
+            value = operators.ARITHMETIC[node.operator](left, right)
         except EvaluationError as exc:
             raise ExpressionError(exc.message, self._text, node.position) from exc
         type_ = None if node.operator == "%" else _NUMBERS[type(value)]
@@ -246,15 +246,6 @@ class _Fold:
 
 
 _NUMBERS: Final[dict[type, Type]] = {int: INT, float: FLOAT}
-_ARITHMETIC: Final = {
-    "+": operators.add,
-    "-": operators.subtract,
-    "*": operators.multiply,
-    "/": operators.divide,
-    "%": operators.modulo,
-    "**": operators.power,
-    "^": operators.power,
-}
 
 
 def _fold_unary(node: nodes.Unary) -> Node | None:

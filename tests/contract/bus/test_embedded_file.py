@@ -8,10 +8,9 @@ import shutil
 import sqlite3
 import subprocess
 import sys
-from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import asynccontextmanager, closing
+from collections.abc import Callable, Iterator
+from contextlib import closing
 from pathlib import Path
-from typing import Any
 
 import pytest
 from blockbuster import blockbuster_ctx
@@ -24,6 +23,7 @@ from events.clients.sqlite import wal_of
 from events.errors import BusUnavailable, Damaged, Permanent
 from events.event import FIRED, Decision, EventKey, Position
 from events.testing.bus_harness import TOPIC, beginning, event, events, read_all
+from tests.contract.bus.embedded import filled, opened
 
 DAY = 86_400
 
@@ -37,22 +37,6 @@ def no_blocking_calls() -> Iterator[None]:
 @pytest.fixture
 def path(tmp_path: Path) -> Path:
     return tmp_path / "data" / "bus.db"
-
-
-@asynccontextmanager
-async def opened(path: Path, name: str = "default/default", **settings: Any) -> AsyncIterator[EmbeddedBus]:
-    bus = EmbeddedBus(path, name, **settings)
-    await bus.open()
-    try:
-        yield bus
-    finally:
-        await bus.aclose()
-
-
-async def filled(path: Path, count: int = 200, size: int = 3000) -> None:
-    """A bus with events, closed in order: everything is in the file itself."""
-    async with opened(path) as bus:
-        await bus.publish(events(count, data=os.urandom(size)))
 
 
 def edit(path: Path, change: Callable[[bytearray], object]) -> None:

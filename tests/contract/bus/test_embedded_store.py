@@ -8,8 +8,8 @@ import os
 import shutil
 import sqlite3
 import time
-from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, closing
+from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +25,7 @@ from events.clients import sqlite_threads
 from events.errors import BusFull, BusUnavailable, Damaged
 from events.event import Delivery, Position
 from events.testing.bus_harness import TOPIC, event, events, read_all
+from tests.contract.bus.embedded import filled, opened
 
 DAY = 86_400
 
@@ -38,22 +39,6 @@ def no_blocking_calls() -> Iterator[None]:
 @pytest.fixture
 def path(tmp_path: Path) -> Path:
     return tmp_path / "data" / "bus.db"
-
-
-@asynccontextmanager
-async def opened(path: Path, name: str = "default/default", **settings: Any) -> AsyncIterator[EmbeddedBus]:
-    bus = EmbeddedBus(path, name, **settings)
-    await bus.open()
-    try:
-        yield bus
-    finally:
-        await bus.aclose()
-
-
-async def filled(path: Path, count: int = 200, size: int = 3000) -> None:
-    """A bus with events, closed in order: everything is in the file itself."""
-    async with opened(path) as bus:
-        await bus.publish(events(count, data=os.urandom(size)))
 
 
 class TestGroups:

@@ -8,11 +8,9 @@ from typing import Any
 import pytest
 
 from events.errors import EvaluationError
-from events.lang.gofmt import sprint
-from events.lang.govalue import GoNilList, type_name
+from events.lang.govalue import GoNilList
 from events.lang.sprig import FUNCTIONS
-
-ERROR = object()
+from tests.unit.lang.sprig_cases import ERROR, check
 
 # name, arguments, result; what Go 1.26 with Sprig 3.3.0 gives
 CASES: list[tuple[str, tuple[Any, ...], Any]] = [
@@ -225,13 +223,7 @@ CASES: list[tuple[str, tuple[Any, ...], Any]] = [
 
 @pytest.mark.parametrize(("name", "arguments", "expected"), CASES)
 def test_gives_what_go_gives(name: str, arguments: tuple[Any, ...], expected: Any) -> None:
-    if expected is ERROR:
-        with pytest.raises(EvaluationError):
-            FUNCTIONS[name](*arguments)
-        return
-    result = FUNCTIONS[name](*arguments)
-    assert (type_name(result), sprint(result)) == (type_name(expected), sprint(expected))
-    assert result == expected or result != result
+    check(name, arguments, expected)
 
 
 def test_json_that_would_be_too_long_is_refused() -> None:

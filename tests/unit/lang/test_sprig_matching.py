@@ -10,8 +10,7 @@ from events.errors import EvaluationError
 from events.lang.gofmt import sprint
 from events.lang.govalue import GoNilStrings, GoStrings, type_name
 from events.lang.sprig import FUNCTIONS
-
-ERROR = object()
+from tests.unit.lang.sprig_cases import ERROR, check
 
 # name, arguments, result; what Go 1.26 with Sprig 3.3.0 gives
 CASES: list[tuple[str, tuple[Any, ...], Any]] = [
@@ -75,13 +74,7 @@ CASES: list[tuple[str, tuple[Any, ...], Any]] = [
 
 @pytest.mark.parametrize(("name", "arguments", "expected"), CASES)
 def test_gives_what_go_gives(name: str, arguments: tuple[Any, ...], expected: Any) -> None:
-    if expected is ERROR:
-        with pytest.raises(EvaluationError):
-            FUNCTIONS[name](*arguments)
-        return
-    result = FUNCTIONS[name](*arguments)
-    assert (type_name(result), sprint(result)) == (type_name(expected), sprint(expected))
-    assert result == expected or result != result
+    check(name, arguments, expected)
 
 
 def test_versions_are_shown_with_three_numbers() -> None:

@@ -7,11 +7,9 @@ from typing import Any
 import pytest
 
 from events.errors import EvaluationError
-from events.lang.gofmt import sprint
-from events.lang.govalue import GoInt64, GoStringMap, GoStrings, type_name
+from events.lang.govalue import GoInt64, GoStringMap, GoStrings
 from events.lang.sprig import FUNCTIONS
-
-ERROR = object()
+from tests.unit.lang.sprig_cases import ERROR, check
 
 # name, arguments, result; what Go 1.26 with Sprig 3.3.0 gives
 CASES: list[tuple[str, tuple[Any, ...], Any]] = [
@@ -126,13 +124,7 @@ CASES: list[tuple[str, tuple[Any, ...], Any]] = [
 
 @pytest.mark.parametrize(("name", "arguments", "expected"), CASES)
 def test_gives_what_go_gives(name: str, arguments: tuple[Any, ...], expected: Any) -> None:
-    if expected is ERROR:
-        with pytest.raises(EvaluationError):
-            FUNCTIONS[name](*arguments)
-        return
-    result = FUNCTIONS[name](*arguments)
-    assert (type_name(result), sprint(result)) == (type_name(expected), sprint(expected))
-    assert result == expected or result != result
+    check(name, arguments, expected)
 
 
 def test_trim_all_takes_the_replacement_character_for_any_broken_byte() -> None:
