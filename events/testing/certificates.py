@@ -56,18 +56,19 @@ class Authority:
         """A certificate for a server or a client."""
         key = ec.generate_private_key(ec.SECP256R1())
         subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
-        names = x509.SubjectAlternativeName(
-            [x509.DNSName("localhost"), x509.IPAddress(ipaddress.ip_address("127.0.0.1"))]
-        )
+        hosts = [x509.DNSName(host) for host in {"localhost", name} if "." in host or host == "localhost"]
+        names = x509.SubjectAlternativeName([*hosts, x509.IPAddress(ipaddress.ip_address("127.0.0.1"))])
         made = self._builder(subject, key).add_extension(names, critical=False)
         pem = key.private_bytes(
             serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
         )
         return Pair(text(made.sign(self._key, hashes.SHA256())), pem.decode())
 
-    def server_context(self, folder: Path, *, clients: Authority | None = None) -> ssl.SSLContext:
-        """What a server needs; `clients` is the authority whose certificates clients have to show."""
-        pair, file = self.pair(), folder / "server.pem"
+    def server_context(
+        self, folder: Path, *, clients: Authority | None = None, name: str = "localhost"
+    ) -> ssl.SSLContext:
+        """What the server `name` needs; `clients`: the authority of certificates that clients must show."""
+        pair, file = self.pair(name), folder / "server.pem"
         file.write_text(pair.cert + pair.key)
         context = ssl.create_default_context(
             ssl.Purpose.CLIENT_AUTH, cadata=clients.cert if clients else None

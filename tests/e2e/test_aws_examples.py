@@ -9,8 +9,10 @@ import pytest
 
 from events.testing.aws import cloud
 from events.testing.minio import Listening
+from events.testing.servers import free_port
 from events.testing.servers.elasticmq import REGION, ElasticMQ
 from events.testing.servers.minio import Minio
+from events.testing.servers.moto import Moto
 from tests.e2e.instance import Instance
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(120)]
@@ -28,7 +30,13 @@ def example(name: str, **changes: str) -> str:
     return text
 
 
-CHANGED = {"sqs": "http://127.0.0.1:9324", "store": "127.0.0.1:9000", "interval": "interval: 5s"}
+CHANGED = {
+    "moto": "http://127.0.0.1:5000",
+    "port": "12000",
+    "sqs": "http://127.0.0.1:9324",
+    "store": "127.0.0.1:9000",
+    "interval": "interval: 5s",
+}
 
 
 async def started(instance: Instance) -> None:
@@ -89,3 +97,21 @@ async def test_minio(tmp_path: Path):
     finally:
         await instance.close()
         await server.stop()
+
+
+@pytest.mark.servers("moto")
+async def test_sns(tmp_path: Path, moto_server: Moto):
+    port = str(free_port())
+    instance = Instance(tmp_path, example("sns.yaml", moto=moto_server.url, port=port))
+    async with cloud(moto_server.url) as amazon:
+        sns = await amazon.api("sns")
+        topic = (await sns.create_topic(Name="orders"))["TopicArn"]
+        try:
+            await started(instance)
+            async with asyncio.timeout(10):
+                while not (await sns.list_subscriptions_by_topic(TopicArn=topic))["Subscriptions"]:
+                    await asyncio.sleep(0.1)
+            await sns.publish(TopicArn=topic, Message="order 7")
+            assert await parameters(instance, 1) == ["order 7"]
+        finally:
+            await instance.close()

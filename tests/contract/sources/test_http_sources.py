@@ -11,6 +11,7 @@ from events.testing.sources import Rig, SourceContract
 
 SECRET = "s3cret-of-the-hook"
 TOKEN = "t0ken-of-the-endpoint"
+TOPIC = "arn:aws:sns:us-east-1:123456789012:orders"
 
 
 async def status_of(rig: Rig, path: str, body: bytes, headers: dict[str, str]) -> int:
@@ -30,6 +31,22 @@ class TestWebhook(SourceContract):
         headers = {"Content-Type": "application/json", "Authorization": f"Bearer {TOKEN}"}
         try:
             return await status_of(rig, "/in", b"{}", headers) == 200
+        except (aiohttp.ClientError, IndexError):
+            return False
+
+
+class TestSNS(SourceContract):
+    secrets: ClassVar = {"auth/token": TOKEN}
+
+    async def begin(self, rig: Rig) -> None:
+        hook = {"endpoint": "/in", "port": "0", "authSecret": {"name": "auth", "key": "token"}}
+        await rig.start("sns", {"webhook": hook, "topicArn": TOPIC, "region": "us-east-1"})
+
+    async def send(self, rig: Rig) -> bool:
+        headers = {"Content-Type": "text/plain; charset=UTF-8", "Authorization": f"Bearer {TOKEN}"}
+        body = f'{{"Type":"Notification","MessageId":"m","TopicArn":"{TOPIC}","Message":"hello"}}'
+        try:
+            return await status_of(rig, "/in", body.encode(), headers) == 200
         except (aiohttp.ClientError, IndexError):
             return False
 
