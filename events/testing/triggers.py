@@ -23,6 +23,7 @@ from events.clients.http import Sessions
 from events.clients.secrets import LocalSecrets, Ref
 from events.errors import Permanent, Retryable
 from events.event import Event, Firing, Outcome, Request, firing_id
+from events.kube._base import Objects
 from events.kube.local import LocalObjects
 from events.registry import adapter_class
 from events.triggers._base import Render, Trigger, TriggerContext
@@ -37,10 +38,13 @@ DEPENDENCY = "dep"
 class Rig:
     """Compiles, renders and fires. `secrets` keys are `name/key`, or `configmap:name/key`."""
 
-    def __init__(self, folder: Path, secrets: Mapping[str, str] | None = None) -> None:
+    def __init__(
+        self, folder: Path, secrets: Mapping[str, str] | None = None, objects: Objects | None = None
+    ) -> None:
         self.secrets = {reference(name): text.encode() for name, text in (secrets or {}).items()}
         self.sessions = Sessions("off")
         self.objects = LocalObjects(folder / "objects.db")
+        self._remote = objects
         self.now_ns = time.time_ns
         self.documents = Documents(self.context().secrets, self.sessions)
         self._made: dict[str, Trigger[Any, Any]] = {}
@@ -48,7 +52,7 @@ class Rig:
     def context(self) -> TriggerContext:
         return TriggerContext(
             namespace="default", secrets=LocalSecrets(lambda: self.secrets, environ={}),
-            sessions=self.sessions, objects=self.objects, now_ns=lambda: self.now_ns(),
+            sessions=self.sessions, objects=self._remote or self.objects, now_ns=lambda: self.now_ns(),
             log=logging.getLogger("events.triggers.test"),
         )  # fmt: skip
 
@@ -87,10 +91,12 @@ def reference(text: str) -> Ref:
 
 
 @asynccontextmanager
-async def rigged(secrets: Mapping[str, str] | None = None) -> AsyncIterator[Rig]:
-    """A rig that is closed at the end."""
+async def rigged(
+    secrets: Mapping[str, str] | None = None, objects: Objects | None = None
+) -> AsyncIterator[Rig]:
+    """A rig that is closed at the end. `objects`: of an API server, instead of its local store."""
     with TemporaryDirectory() as folder:
-        rig = Rig(Path(folder), secrets)
+        rig = Rig(Path(folder), secrets, objects)
         await rig.objects.open()
         try:
             yield rig

@@ -101,9 +101,15 @@ def named(obj: Object, firing: Firing) -> Object:
         meta.pop("namespace", None)
     else:
         meta["namespace"] = meta.get("namespace") or firing.namespace
-    if not meta.get("name") and meta.get("generateName"):
-        meta["name"] = f"{meta['generateName'][:BASE]}{firing.id[:10]}"
-    return {**obj, "metadata": meta}
+    return with_name({**obj, "metadata": meta}, firing.id)
+
+
+def with_name(obj: Object, firing: str) -> Object:
+    """A copy whose generateName has become a name; one that has a name stays as it is."""
+    meta = obj["metadata"]
+    if meta.get("name") or not meta.get("generateName"):
+        return obj
+    return {**obj, "metadata": {**meta, "name": f"{meta['generateName'][:BASE]}{firing[:10]}"}}
 
 
 def labels_of(firing: Firing) -> dict[str, str]:

@@ -1,25 +1,56 @@
 """argoWorkflow: submits or changes one Argo Workflow per firing.
 
 Spec      Sensor.spec.triggers[].template.argoWorkflow
-Sends     the workflow from `source` after `parameters`, or an operation on the workflow it names
+Sends     the workflow from `source` after `parameters`, or an operation on the object that it names. Objects
+          are edited as the `argo` program edits them; the program itself is not needed
 Outcome   the workflow (`policy.k8s` judges its labels)
+Repeated  a firing that is sent again finds its workflow by its name and label, and changes none twice
 Upstream  pkg/sensors/triggers/argo-workflow/argo-workflow.go
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from typing import Any, ClassVar
+from collections.abc import Callable, Iterable
+from datetime import UTC, datetime
+from typing import ClassVar
 
+import msgspec
 from pydantic import Field
 
 from events.api.common import Problem, Strings, check_choice
 from events.api.sensor import ArtifactLocation, TriggerConfig, check_parameters
-from events.errors import EvaluationError, ExpressionError
+from events.errors import EvaluationError, Retryable
 from events.event import Firing, Outcome, Request
-from events.kube._base import Object
+from events.kube._base import Conflict, NotFound, Object, Ref
 from events.triggers._base import Render, Trigger
-from events.triggers._resource import compile_object, create, labelled, labels_of, named, ref_of
+from events.triggers._resource import (
+    compile_object,
+    create,
+    done,
+    labelled,
+    labels_of,
+    named,
+    ref_of,
+    with_name,
+)
+from events.triggers._workflow_changes import (
+    changed_by,
+    failed_nodes,
+    noted,
+    resumed,
+    shut_down,
+    suspended,
+)
+from events.triggers._workflow_copies import FROM, made_from, memoized, once_more
+from events.triggers._workflow_nodes import Chosen, as_map, compile_selector, set_parameter
+from events.triggers._workflow_options import (
+    Option,
+    compile_options,
+    parameters_of,
+    value_of,
+    with_options,
+)
+from events.triggers._workflow_retry import retried
 
 OPERATIONS = ("submit", "submit-from", "suspend", "retry", "resume", "resubmit", "terminate", "stop")
 
@@ -40,15 +71,26 @@ class ArgoWorkflowConfig(TriggerConfig):
         yield from check_parameters(self.parameters, "parameters")
 
 
+TRIES = 5
+"""Times that a workflow is read and written again because the controller changed it in between."""
+
+NODE_ID = "workflows.argoproj.io/node-id"
+WORKFLOW = "workflows.argoproj.io/workflow"
+"""On the pods of a workflow: annotation and label."""
+
+
 class WorkflowRequest(Request, kw_only=True):
-    """The workflow to be submitted."""
+    """The workflow to be submitted, or the object that an operation is about."""
 
     object: Object
     namespace: str
+    operation: str = "submit"
+    options: list[Option] = msgspec.field(default_factory=list)
+    labels: dict[str, str] = msgspec.field(default_factory=dict)
 
 
 class ArgoWorkflowTrigger(Trigger[ArgoWorkflowConfig, WorkflowRequest]):
-    """Submits by creating the Workflow object; the `argo` program is not needed."""
+    """Works on the objects: a workflow-controller, where there is one, does the rest."""
 
     kind: ClassVar[str] = "argoWorkflow"
     request: ClassVar[type[Request]] = WorkflowRequest
@@ -56,83 +98,138 @@ class ArgoWorkflowTrigger(Trigger[ArgoWorkflowConfig, WorkflowRequest]):
 
     @classmethod
     def compile(cls, cfg: ArgoWorkflowConfig) -> Render:
-        if cfg.operation not in {"", "submit"}:
-            raise ExpressionError(f"operation {cfg.operation} is not available in this version", "operation")
+        operation = cfg.operation or "submit"
         draft = compile_object(cfg.source, cfg.parameters)
-        options = submit_options(cfg.args)
+        options = compile_options(operation, cfg.args)
 
-        def render(firing: Firing) -> WorkflowRequest:
+        def submit(firing: Firing) -> WorkflowRequest:
             obj = named(with_options(draft(firing), options), firing)
             return WorkflowRequest(object=labelled(obj, labels_of(firing)), namespace=firing.namespace)
 
-        return render
+        def operate(firing: Firing) -> WorkflowRequest:
+            return WorkflowRequest(
+                object=target(named(draft(firing), firing), operation), namespace=firing.namespace,
+                operation=operation, options=options, labels=labels_of(firing),
+            )  # fmt: skip
+
+        return submit if operation == "submit" else operate
 
     async def fire(self, request: WorkflowRequest, firing: str) -> Outcome:
-        """Raises Retryable, and Conflict, Invalid or Forbidden with the server's message."""
+        """Raises Retryable, and Conflict, Invalid, NotFound or Forbidden with the server's message."""
+        return await OPERATION[request.operation](self, request, firing)
+
+    async def submit(self, request: WorkflowRequest, firing: str) -> Outcome:
         return await create(self.ctx.objects, request.object, firing, request.namespace)
+
+    async def submit_from(self, request: WorkflowRequest, firing: str) -> Outcome:
+        made = made_from(await self._there(ref_of(request.object)), self._now())
+        given = as_map(as_map(request.object.get("spec"), "spec").get("arguments"), "spec.arguments")
+        for one in given.get("parameters") or ():
+            set_parameter(made["spec"], one.get("name"), one.get("value"))
+        return await self._create(request, firing, with_options(made, request.options))
+
+    async def resubmit(self, request: WorkflowRequest, firing: str) -> Outcome:
+        old = await self._there(ref_of(request.object))
+        fresh = once_more(old, parameters_of(request.options))
+        priority = [option for option in request.options if option.name == "priority"]
+        fresh = with_name(with_options(fresh, priority), firing)
+        if value_of(request.options, "memoized") is not None:
+            fresh = memoized(old, fresh, self._now())
+        return await self._create(request, firing, fresh)
+
+    async def _create(self, request: WorkflowRequest, firing: str, made: Object) -> Outcome:
+        obj = labelled(with_name(made, firing), request.labels)
+        if obj["metadata"].get("namespace") is None:  # from a cluster-scoped template
+            obj["metadata"]["namespace"] = request.namespace
+        return await create(self.ctx.objects, obj, firing, request.namespace)
+
+    async def suspend(self, request: WorkflowRequest, firing: str) -> Outcome:
+        return await self._change(request, firing, suspended)
+
+    async def resume(self, request: WorkflowRequest, firing: str) -> Outcome:
+        chosen = selected(request)
+        return await self._change(request, firing, lambda live: resumed(live, self._now(), chosen))
+
+    async def stop(self, request: WorkflowRequest, firing: str) -> Outcome:
+        chosen, message = selected(request), value_of(request.options, "message") or ""
+        if chosen is None:
+            return await self._change(request, firing, lambda live: shut_down(live, "Stop"))
+        return await self._change(
+            request, firing, lambda live: failed_nodes(live, self._now(), chosen, message)
+        )
+
+    async def terminate(self, request: WorkflowRequest, firing: str) -> Outcome:
+        return await self._change(request, firing, lambda live: shut_down(live, "Terminate"))
+
+    async def retry(self, request: WorkflowRequest, firing: str) -> Outcome:
+        """Pods of the nodes that run again go first: they have the names of the new ones."""
+        again = selected(request) if value_of(request.options, "restartSuccessful") is not None else None
+        parameters = parameters_of(request.options)
+        live = await self._there(ref_of(request.object))
+        if not changed_by(live, firing):
+            gone = retried(live, self._now(), again=again, parameters=parameters).gone
+            await self._delete_pods(live, gone)
+        return await self._change(
+            request, firing,
+            lambda live: retried(live, self._now(), again=again, parameters=parameters).workflow,
+        )  # fmt: skip
+
+    async def _delete_pods(self, workflow: Object, gone: frozenset[str]) -> None:
+        meta = workflow["metadata"]
+        if not gone:
+            return
+        for pod in await self.ctx.objects.list("v1", "Pod", meta["namespace"], {WORKFLOW: meta["name"]}):
+            if (pod["metadata"].get("annotations") or {}).get(NODE_ID) in gone:
+                await self.ctx.objects.delete(Ref("v1", "Pod", meta["namespace"], pod["metadata"]["name"]))
+
+    async def _change(
+        self, request: WorkflowRequest, firing: str, change: Callable[[Object], Object]
+    ) -> Outcome:
+        """Read, change and write the workflow, once for every firing."""
+        ref = ref_of(request.object)
+        for _ in range(TRIES):
+            live = await self._there(ref)
+            if changed_by(live, firing):
+                return done(live, f"{request.operation}: done before", repeated=True)
+            try:
+                made = await self.ctx.objects.update(noted(change(live), firing))
+            except Conflict:
+                continue
+            return done(made, f"{request.operation}: done")
+        raise Retryable(f"{ref} is changed by the workflow-controller all the time")
+
+    async def _there(self, ref: Ref) -> Object:
+        """Raises NotFound."""
+        found = await self.ctx.objects.get(ref)
+        if found is None:
+            raise NotFound(f"{ref} not found", ref.name)
+        return found
+
+    def _now(self) -> str:
+        return datetime.fromtimestamp(self.ctx.now_ns() / 1e9, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
     async def observe(self, outcome: Outcome) -> Object | None:
         return None if outcome.object is None else await self.ctx.objects.get(ref_of(outcome.object))
 
 
-FLAGS = {
-    "-p": "parameter", "--parameter": "parameter", "--entrypoint": "entrypoint",
-    "--serviceaccount": "serviceAccountName", "--name": "name", "--generate-name": "generateName",
-    "-l": "labels", "--labels": "labels",
+OPERATION = {
+    "submit": ArgoWorkflowTrigger.submit, "submit-from": ArgoWorkflowTrigger.submit_from,
+    "suspend": ArgoWorkflowTrigger.suspend, "retry": ArgoWorkflowTrigger.retry,
+    "resume": ArgoWorkflowTrigger.resume, "resubmit": ArgoWorkflowTrigger.resubmit,
+    "terminate": ArgoWorkflowTrigger.terminate, "stop": ArgoWorkflowTrigger.stop,
 }  # fmt: skip
-"""Options of `argo submit` that change the workflow."""
 
 
-def submit_options(args: Sequence[str]) -> list[tuple[str, str]]:
-    """(what, value) of each option in `args`. Raises ExpressionError for one that means nothing here."""
-    found = []
-    rest = iter(args)
-    for word in rest:
-        flag, given, value = word.partition("=")
-        if flag not in FLAGS:
-            raise ExpressionError(f"only {', '.join(FLAGS)} can be given", word)
-        text = value if given else next(rest, None)
-        if text is None:
-            raise ExpressionError("a value is missing", word)
-        found.append((FLAGS[flag], text))
-    return found
+def target(obj: Object, operation: str) -> Object:
+    """The object that the operation is about. Raises EvaluationError for one that it cannot be about."""
+    kinds = FROM if operation == "submit-from" else ("Workflow",)
+    if obj["kind"] not in kinds:
+        raise EvaluationError(f"{operation} is about {' or '.join(kinds)}, this is a {obj['kind']}")
+    if not obj["metadata"].get("name"):
+        raise EvaluationError(f"{operation} needs metadata.name")
+    return obj
 
 
-def with_options(obj: Object, options: Sequence[tuple[str, str]]) -> Object:
-    """A copy with the options laid over it. Raises EvaluationError for what is no workflow."""
-    if obj["kind"] != "Workflow":
-        raise EvaluationError(f"only a Workflow can be submitted, this is a {obj['kind']}")
-    if not options:
-        return obj
-    meta, spec = dict(obj["metadata"]), dict(as_map(obj.get("spec"), "spec"))
-    for what, text in options:
-        if what in {"name", "generateName"}:
-            meta[what] = text
-        elif what == "labels":
-            pairs = (pair.partition("=") for pair in text.split(","))
-            meta["labels"] = {**(meta.get("labels") or {}), **{key: value for key, _, value in pairs}}
-        elif what == "parameter":
-            set_parameter(spec, *text.partition("=")[::2])
-        else:
-            spec[what] = text
-    return {**obj, "metadata": meta, "spec": spec}
-
-
-def set_parameter(spec: dict[str, Any], name: str, value: str) -> None:
-    """Where the parameter is: in the workflow's arguments, replaced in its place or added."""
-    arguments = dict(as_map(spec.get("arguments"), "spec.arguments"))
-    given = arguments.get("parameters") or []
-    if not isinstance(given, list) or not all(isinstance(item, dict) for item in given):
-        raise EvaluationError("spec.arguments.parameters is not a list of maps")
-    new = {"name": name, "value": value}
-    kept = [new if item.get("name") == name else item for item in given]
-    arguments["parameters"] = kept if new in kept else [*kept, new]
-    spec["arguments"] = arguments
-
-
-def as_map(value: Any, field: str) -> dict[str, Any]:
-    if value is None:
-        return {}
-    if not isinstance(value, dict):
-        raise EvaluationError(f"{field} is not a map")
-    return value
+def selected(request: WorkflowRequest) -> Chosen | None:
+    text = value_of(request.options, "selector")
+    return None if text is None else compile_selector(text)

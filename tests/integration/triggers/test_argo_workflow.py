@@ -84,7 +84,26 @@ def test_what_is_no_workflow_is_an_evaluation_error(given: dict[str, Any]):
         rendered("argoWorkflow", config(["-p", "a=1"], **given))
 
 
-@pytest.mark.parametrize("operation", ["resubmit", "submit-from"])
-def test_operations_that_are_not_there_yet_are_told_at_load(operation: str):
-    with pytest.raises(ExpressionError, match="not available"):
-        compiled("argoWorkflow", {**config(), "operation": operation})
+@pytest.mark.parametrize(
+    ("operation", "args"),
+    [
+        ("resubmit", ["--entrypoint", "x"]), ("suspend", ["-p", "a=1"]), ("retry", ["-p", "a"]),
+        ("resume", ["--node-field-selector", "phase"]), ("stop", ["--message"]), ("submit", ["--priority=x"]),
+        ("submit-from", ["--memoized"]),
+    ],
+)  # fmt: skip
+def test_options_that_an_operation_does_not_have_are_told_at_load(operation: str, args: list[str]):
+    with pytest.raises(ExpressionError):
+        compiled("argoWorkflow", {**config(args), "operation": operation})
+
+
+@pytest.mark.parametrize(
+    ("operation", "given"),
+    [
+        ("suspend", {"kind": "CronWorkflow"}), ("submit-from", {"kind": "Pod"}), ("retry", {"metadata": {}}),
+        ("stop", {"metadata": {"generateName": ""}}),
+    ],
+)  # fmt: skip
+def test_what_an_operation_cannot_be_about(operation: str, given: dict[str, Any]):
+    with pytest.raises(EvaluationError):
+        rendered("argoWorkflow", {**config(**given), "operation": operation})
