@@ -10,6 +10,7 @@ import shutil
 import subprocess
 import tempfile
 import time
+import urllib.error
 from pathlib import Path
 from typing import Any
 
@@ -56,7 +57,7 @@ def install_crds(kube: Kube) -> None:
     for crd in found:
         if crd.get("kind") == "CustomResourceDefinition":
             kube.ensure(CRDS, crd)
-            established(kube, crd["metadata"]["name"])
+            served(kube, crd["spec"])
 
 
 def established(kube: Kube, name: str) -> None:
@@ -67,6 +68,21 @@ def established(kube: Kube, name: str) -> None:
             return
         time.sleep(0.05)
     raise TimeoutError(f"{name} is not established")
+
+
+def served(kube: Kube, spec: dict[str, Any]) -> None:
+    """Wait until objects of the kind can be listed: at first there is no such path, then a 429."""
+    path = f"/apis/{spec['group']}/{spec['versions'][0]['name']}/{spec['names']['plural']}"
+    deadline = time.monotonic() + 10
+    while True:
+        try:
+            kube.call("GET", path)
+        except urllib.error.HTTPError as exc:
+            if exc.code not in (404, 429) or time.monotonic() > deadline:
+                raise
+        else:
+            return
+        time.sleep(0.05)
 
 
 class Controller(Server):
