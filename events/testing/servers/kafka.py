@@ -92,6 +92,8 @@ class Kafka(Server):
             "transaction.state.log.num.partitions": 4,
             "transaction.state.log.replication.factor": 1,
             "transaction.state.log.min.isr": 1,
+            "broker.heartbeat.interval.ms": 500,
+            "broker.session.timeout.ms": 2000,  # how long a killed broker counts as there, and may not start
             "group.initial.rebalance.delay.ms": 0,
             "group.min.session.timeout.ms": int(self.session_timeout_min * 1000),
             "log.cleaner.dedupe.buffer.size": 4 << 20,
