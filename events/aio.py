@@ -1,6 +1,7 @@
 """Tasks with an owner: the only module that may start one.
 
 supervise   runs one adapter until it is cancelled: Retryable -> backoff and restart, Permanent -> stay down
+finish      lets something end that must not be left half done, a goodbye for example
 Group       a set of named tasks that end with their owner
 """
 
@@ -99,3 +100,23 @@ async def together(**work: Coroutine[Any, Any, Any]) -> None:
                 task.result()
     finally:
         await group.aclose()
+
+
+async def finish(work: Coroutine[Any, Any, Any], seconds: float) -> None:
+    """Run to the end, also when the caller is cancelled meanwhile: that is raised afterwards.
+
+    What is not done after `seconds` is cancelled. Raises what `work` raises, TimeoutError.
+    """
+    group = Group(lambda *_: None)  # raised below
+    task = group.start("finish", work)
+    deadline = asyncio.get_running_loop().time() + seconds
+    try:
+        await asyncio.wait([task], timeout=seconds)
+    except asyncio.CancelledError:
+        await asyncio.wait([task], timeout=deadline - asyncio.get_running_loop().time())
+        raise
+    finally:
+        await group.aclose()
+    if task.cancelled():
+        raise TimeoutError
+    task.result()

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import msgspec
 
+from events.aio import finish
 from events.clients.secrets import Ref, Secrets, secret
 from events.clients.tls import TlsRefs, context_of
 from events.errors import EventsError, Permanent, Retryable
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
 CONNECT_TIMEOUT = 20.0
 """Seconds until a client has to be connected and ready."""
 
-CLOSE_TIMEOUT = 5.0
+CLOSE_TIMEOUT = 2.0
 REQUEST_TIMEOUT_MS = 10_000
 
 MECHANISMS = ("PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512")
@@ -108,12 +109,22 @@ async def start(client: Client, brokers: Brokers, settings: dict[str, Any]) -> N
 
 
 async def stop(client: Client) -> None:
-    """Close a client; one that cannot say goodbye is given up after CLOSE_TIMEOUT."""
+    """Close a client; one that cannot say goodbye within CLOSE_TIMEOUT is hung up on."""
     from aiokafka.errors import KafkaError
 
-    with suppress(TimeoutError, KafkaError, OSError):
-        async with asyncio.timeout(CLOSE_TIMEOUT):
-            await client.stop()
+    with suppress(KafkaError, OSError):
+        try:
+            await finish(client.stop(), CLOSE_TIMEOUT)  # half closed, it leaves its connections open
+        except TimeoutError:
+            await finish(hang_up(client), CLOSE_TIMEOUT)
+
+
+async def hang_up(client: Any) -> None:
+    """Close what a producer or a consumer would close after its goodbye: its worker, its connections."""
+    worker = getattr(client, "_fetcher", None) or getattr(client, "_sender", None)
+    if worker is not None:
+        await worker.close()
+    await (client.client if hasattr(client, "client") else client._client).close()
 
 
 async def reach(settings: dict[str, Any]) -> None:

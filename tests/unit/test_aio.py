@@ -7,7 +7,7 @@ import asyncio
 import pytest
 
 from events import aio
-from events.aio import FIRST_PAUSE, LONGEST_PAUSE, Group, backoff, supervise, together
+from events.aio import FIRST_PAUSE, LONGEST_PAUSE, Group, backoff, finish, supervise, together
 from events.errors import Permanent, Retryable
 
 
@@ -103,3 +103,30 @@ async def test_together_is_cancelled_as_a_whole():
         async with asyncio.timeout(0.01):
             await together(one=endless("one"), other=endless("other"))
     assert sorted(ended) == ["one", "other"]
+
+
+async def test_what_has_to_be_finished_is_finished_although_the_caller_is_cancelled():
+    done = []
+
+    async def goodbye() -> None:
+        await asyncio.sleep(0.05)
+        done.append("said")
+
+    caller = Group(lambda *_: None)
+    task = caller.start("caller", finish(goodbye(), 5))
+    await asyncio.sleep(0)
+    await caller.aclose()
+    assert (done, task.cancelled()) == (["said"], True)
+
+
+async def test_what_does_not_finish_is_ended():
+    with pytest.raises(TimeoutError):
+        await finish(asyncio.sleep(60), 0.01)
+
+
+async def test_what_fails_while_it_finishes_is_raised():
+    async def fails() -> None:
+        raise ValueError("half")
+
+    with pytest.raises(ValueError, match="half"):
+        await finish(fails(), 5)
