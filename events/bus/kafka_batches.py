@@ -7,7 +7,6 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 from events.bus.kafka_wire import Record
-from events.clients.kafka import stop
 from events.errors import BusUnavailable
 
 if TYPE_CHECKING:
@@ -89,11 +88,3 @@ class Mirror(NamedTuple):
 
     group: str
     offsets: dict[TopicPartition, int]
-
-
-async def abandon(producer: AIOKafkaProducer) -> None:
-    """Close a producer that may hold what it could not send."""
-    from aiokafka.errors import ProducerClosed
-
-    producer._message_accumulator.fail_all(ProducerClosed())
-    await stop(producer)

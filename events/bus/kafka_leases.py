@@ -20,10 +20,10 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from events.aio import Group
-from events.bus.kafka_batches import BATCH_BYTES, Packed, abandon, transact
+from events.bus.kafka_batches import BATCH_BYTES, Packed, transact
 from events.bus.kafka_link import PATIENCE, Link, unavailable
 from events.bus.kafka_wire import Record
-from events.clients.kafka import stop
+from events.clients.kafka import abandon, stop
 from events.errors import EventsError
 
 if TYPE_CHECKING:

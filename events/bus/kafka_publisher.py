@@ -16,9 +16,10 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from events.aio import Group
 from events.bus._base import Stored
-from events.bus.kafka_batches import BATCH_BYTES, Batch, Packed, abandon, deliver, size_of, transact
+from events.bus.kafka_batches import BATCH_BYTES, Batch, Packed, deliver, size_of, transact
 from events.bus.kafka_link import PATIENCE, Link, unavailable
 from events.bus.kafka_wire import Record, position_of
+from events.clients.kafka import abandon
 from events.errors import BusUnavailable, EventsError
 
 if TYPE_CHECKING:
@@ -61,6 +62,7 @@ class Publisher:
         self._known = 0
 
     def start(self, tasks: Group) -> None:
+        self._tasks = tasks
         self._task = tasks.start("kafka publisher", self._run())
 
     def put(self, records: Sequence[Record], sides: Sequence[Side] = ()) -> asyncio.Future[list[Stored]]:
@@ -78,7 +80,8 @@ class Publisher:
         self._closing = True
         self._wake.set()
         await asyncio.wait([self._task])
-        await self._give_up()
+        for producer in self._let_go():
+            await abandon(producer)
 
     async def _run(self) -> None:
         while self._waiting or not self._closing:
@@ -100,7 +103,7 @@ class Publisher:
         except EventsError as exc:
             fail(group, exc)
             self._failed(exc)
-            await self._give_up()
+            self._give_up()
         else:
             for item, answer in zip(group, answers, strict=True):
                 if not item.done.done():
@@ -183,12 +186,15 @@ class Publisher:
     async def _producer(self, **more: Any) -> AIOKafkaProducer:
         return await self._link.producer(max_batch_size=self._batch_bytes, max_request_size=1 << 30, **more)
 
-    async def _give_up(self) -> None:
-        """End the producers; what they still hold is not sent any more."""
-        for producer in (self._plain, self._whole):
-            if producer is not None:
-                await abandon(producer)
+    def _let_go(self) -> list[AIOKafkaProducer]:
+        producers = [one for one in (self._plain, self._whole) if one is not None]
         self._plain = self._whole = None
+        return producers
+
+    def _give_up(self) -> None:
+        """The next group gets new producers; what these still hold is not sent any more."""
+        for producer in self._let_go():
+            self._tasks.start("kafka producer's end", abandon(producer))
 
 
 def stored_at(batch: Batch, number: int) -> Stored:

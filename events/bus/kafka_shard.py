@@ -21,11 +21,12 @@ import msgspec
 from events.aio import Group
 from events.bus._base import Changes, Mark, ShardState
 from events.bus.embedded_rows import encoded
-from events.bus.kafka_batches import BATCH_BYTES, Mirror, Packed, abandon, transact
+from events.bus.kafka_batches import BATCH_BYTES, Mirror, Packed, transact
 from events.bus.kafka_leases import KafkaLease
 from events.bus.kafka_link import PATIENCE, Link, unavailable
 from events.bus.kafka_topics import Topics
 from events.bus.kafka_wire import Record
+from events.clients.kafka import abandon
 from events.errors import EventsError, Fenced
 from events.event import FINAL, Position
 

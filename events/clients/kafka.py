@@ -25,6 +25,8 @@ from events.clients.tls import TlsRefs, context_of
 from events.errors import EventsError, Permanent, Retryable
 
 if TYPE_CHECKING:
+    from aiokafka import AIOKafkaProducer
+
     from events.api.common import SASL, TLS
 
 CONNECT_TIMEOUT = 20.0
@@ -32,6 +34,9 @@ CONNECT_TIMEOUT = 20.0
 
 CLOSE_TIMEOUT = 2.0
 REQUEST_TIMEOUT_MS = 10_000
+
+CONNECTION = frozenset({"security_protocol", "ssl_context", "request_timeout_ms"})
+"""Settings of one connection; the logins' begin with `sasl_`."""
 
 MECHANISMS = ("PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512")
 """Logins that user name and password are enough for."""
@@ -127,6 +132,20 @@ async def hang_up(client: Any) -> None:
     await (client.client if hasattr(client, "client") else client._client).close()
 
 
+async def abandon(producer: AIOKafkaProducer) -> None:
+    """Close a producer without sending what it still holds: its `stop` would wait until that is stored."""
+    client, sender = producer.client, producer._sender
+    producer._closed = True
+    for connection in client._conns.values():
+        connection.close()
+    with suppress(TimeoutError):
+        async with asyncio.timeout(CLOSE_TIMEOUT):
+            await sender.close()
+    await client.close()
+    if (update := client._md_update_fut) is not None:
+        update.cancel()
+
+
 async def reach(settings: dict[str, Any]) -> None:
     """Connect to one broker after the other, until one answers; raises what the last one failed with.
 
@@ -136,7 +155,7 @@ async def reach(settings: dict[str, Any]) -> None:
     from aiokafka.conn import create_conn
     from aiokafka.errors import KafkaError
 
-    given = {key: value for key, value in settings.items() if key != "bootstrap_servers"}
+    given = {key: value for key, value in settings.items() if key in CONNECTION or key.startswith("sasl_")}
     failed: Exception | None = None
     for host, port, _ in collect_hosts(settings["bootstrap_servers"]):
         try:
@@ -211,6 +230,6 @@ def refusals() -> dict[type[Exception], str]:
 
 
 def text_of(exc: Exception) -> str:
-    """Without the numbers and repeated names of the library."""
-    description = getattr(exc, "description", "") or str(exc)
-    return f"{type(exc).__name__}: {description}".rstrip(": ")
+    """What the library describes it with, else what it says."""
+    name = type(exc).__name__
+    return getattr(exc, "description", "") or str(exc).removeprefix(f"{name}: ") or name

@@ -1,6 +1,6 @@
 """kafka: one Apache Kafka broker in KRaft mode.
 
-Listeners  a plain one without login for the broker and for tests; with `users` or `tls` a second one
+Listeners  a plain one without login for the broker and for tests; with `users`, `tls` or `via` a second one
 """
 
 from __future__ import annotations
@@ -31,6 +31,7 @@ class Kafka(Server):
     tls                  certificate of the second listener
     clients              the authority (PEM) of the certificates that clients of the second listener must show
     acls                 users may do what an ACL allows and no more; `admin` may do all
+    via                  port of 127.0.0.1 that clients of the second listener are sent to: a proxy
     session_timeout_min  the shortest session of a group member that the broker takes [s]
     """
 
@@ -47,12 +48,13 @@ class Kafka(Server):
         tls: Pair | None = None,
         clients: str | None = None,
         acls: bool = False,
+        via: int = 0,
         session_timeout_min: float = 1.0,
     ) -> None:
         super().__init__()
         self.auto_create, self.acls, self.session_timeout_min = auto_create, acls, session_timeout_min
         self.users, self.mechanism = dict(users or {}), mechanism
-        self.tls, self.clients = tls, clients
+        self.tls, self.clients, self.via = tls, clients, via
 
     @property
     def brokers(self) -> str:
@@ -100,13 +102,14 @@ class Kafka(Server):
         }
 
     def _second(self) -> dict[str, object]:
-        if not (self.users or self.tls):
+        if not (self.users or self.tls or self.via):
             return {}
         first, added = self._settings(), f"CLIENTS://{self.secured}"
+        told = f"CLIENTS://127.0.0.1:{self.via}" if self.via else added
         protocols = "listener.security.protocol.map"
         return {
             "listeners": f"{first['listeners']},{added}",
-            "advertised.listeners": f"{first['advertised.listeners']},{added}",
+            "advertised.listeners": f"{first['advertised.listeners']},{told}",
             protocols: f"{first[protocols]},CLIENTS:{self.protocol}",
         }
 

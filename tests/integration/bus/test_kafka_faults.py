@@ -1,0 +1,311 @@
+"""The Kafka bus and what goes wrong around it: brokers, networks, rivals, consumers."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import secrets
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
+
+import pytest
+
+from events.bus._base import Bus, Changes, Cursor, Mark
+from events.bus.kafka import KafkaBus
+from events.bus.kafka_topics import Creation
+from events.clients.kafka import Brokers
+from events.clients.secrets import LocalSecrets
+from events.errors import BusUnavailable, Fenced
+from events.testing.bus_harness import TOPIC, Seen, beginning, event, events, reaches, read_all, read_until
+from events.testing.proxy import Proxy
+from events.testing.servers.fixtures import Own
+from events.testing.servers.kafka import Kafka
+
+pytestmark = [pytest.mark.servers("kafka"), pytest.mark.timeout(90)]
+
+PATIENCE = 40.0
+CREATION = Creation(2)
+
+
+def make(address: str, topic: str | None = None, creation: Creation | None = CREATION) -> KafkaBus:
+    known = LocalSecrets(dict, environ={})
+    name = topic or f"t{secrets.token_hex(6)}"
+    return KafkaBus(Brokers.of(address), name, secrets=known, shards=2, creation=creation)
+
+
+@asynccontextmanager
+async def opened(address: str, topic: str | None = None) -> AsyncIterator[KafkaBus]:
+    bus = make(address, topic)
+    await bus.open()
+    try:
+        yield bus
+    finally:
+        await bus.aclose()
+
+
+class Sender:
+    """Publishes one event after the other, and each again until it is stored, as a source does."""
+
+    def __init__(self, bus: Bus) -> None:
+        self.bus, self.stored, self.refused = bus, list[str](), 0
+        self.task = asyncio.get_running_loop().create_task(self._run())
+
+    async def _run(self) -> None:
+        number = 0
+        while True:
+            try:
+                await self.bus.publish([event(f"{number}")], Cursor("place", b"%d" % number))
+            except BusUnavailable:
+                self.refused += 1
+                await asyncio.sleep(0.1)
+                continue
+            self.stored.append(f"{number}")
+            number += 1
+            await asyncio.sleep(0.005)
+
+    async def reach(self, more: int) -> None:
+        goal = len(self.stored) + more
+        async with asyncio.timeout(PATIENCE):
+            while len(self.stored) < goal:
+                await asyncio.sleep(0.05)
+
+    async def stop(self) -> None:
+        self.task.cancel()
+        await asyncio.wait([self.task])
+
+
+@pytest.fixture
+def outages(caplog: pytest.LogCaptureFixture) -> Iterator[list[logging.LogRecord]]:
+    with caplog.at_level(logging.WARNING):
+        yield caplog.records
+
+
+async def healthy(bus: Bus, wanted: bool = True) -> None:
+    async with asyncio.timeout(PATIENCE):
+        while bus.health().ready != wanted:
+            await asyncio.sleep(0.05)
+
+
+async def test_a_restarted_broker_loses_nothing_and_everything_goes_on(
+    own: Own[Kafka], outages: list[logging.LogRecord]
+):
+    broker = own(Kafka())
+    async with opened(broker.brokers) as bus:
+        start = await bus.head()
+        lease = await bus.lease("shard/0", ttl=30.0)
+        reader, seen = await bus.read([TOPIC], start), Seen(start)
+        sender = Sender(bus)
+        await sender.reach(20)
+        await asyncio.to_thread(broker.kill)
+        await healthy(bus, wanted=False)
+        with pytest.raises(BusUnavailable):
+            await bus.publish([event("refused")])
+        await asyncio.to_thread(broker.start)
+        await healthy(bus)
+        await sender.reach(20)
+        await sender.stop()
+        await bus.commit(0, lease.epoch, Changes(records={"a": b"1"}, mark=await bus.head()))
+        await read_until(reader, seen, await bus.head(), PATIENCE)
+        assert set(sender.stored) <= set(seen.ids)
+        assert len(seen.ids) == len(set(seen.ids)), "a double was handed out"
+        assert int(await bus.cursor("place") or b"") >= int(sender.stored[-1])
+    lines = [record for record in outages if record.name.startswith("events")]
+    assert len(lines) == 2, [record.getMessage() for record in lines]
+
+
+@pytest.mark.parametrize("fault", ["cut", "black_hole", "refuse"])
+async def test_a_broken_network_heals(own: Own[Kafka], fault: str):
+    broker = Kafka()
+    async with proxied(broker, own) as proxy, opened(f"127.0.0.1:{proxy.port}") as bus:
+        start = await bus.head()
+        reader, seen = await bus.read([TOPIC], start), Seen(start)
+        sender = Sender(bus)
+        await sender.reach(20)
+        getattr(proxy, fault)()
+        if fault == "refuse":
+            proxy.cut()
+        if fault != "cut":
+            await healthy(bus, wanted=False)
+            await proxy.heal()
+        await sender.reach(20)
+        await healthy(bus)
+        await sender.stop()
+        await read_until(reader, seen, await bus.head(), PATIENCE)
+        assert set(sender.stored) <= set(seen.ids)
+        assert len(seen.ids) == len(set(seen.ids)), "a double was handed out"
+
+
+async def test_a_bus_that_is_down_at_start_says_so_and_starts_later(own: Own[Kafka]):
+    broker = own(Kafka())
+    await asyncio.to_thread(broker.stop)
+    bus = make(broker.brokers)
+    with pytest.raises(BusUnavailable, match="is it up"):
+        await bus.open()
+    await asyncio.to_thread(broker.start)
+    await bus.open()
+    await bus.publish(events(3))
+    assert len((await read_all(bus, [TOPIC])).ids) == 3
+    await bus.aclose()
+
+
+# --- several handles ---
+
+
+async def test_a_dead_holder_is_followed_after_its_ttl(kafka_server: Kafka):
+    async with opened(kafka_server.brokers) as first, opened(kafka_server.brokers, topic_of(first)) as second:
+        lease = await first.lease("shard/0", ttl=2.0)
+        await first.commit(0, lease.epoch, Changes(records={"a": b"1"}, blobs={"x": b"2"}))
+        waiting = asyncio.get_running_loop().create_task(second.lease("shard/0", ttl=2.0))
+        await asyncio.sleep(3.0)
+        assert not waiting.done(), "taken from a holder that lives"
+        assert not lease.lost.is_set()
+        await silence(first)
+        clock = asyncio.get_running_loop().time
+        begun = clock()
+        taken = await asyncio.wait_for(waiting, PATIENCE)
+        assert clock() - begun < 4.0
+        assert taken.epoch > lease.epoch
+        assert lease.lost.is_set()
+        assert (await second.load(0)).records == {"a": b"1"}
+        assert await second.blob(0, "x") == b"2"
+
+
+async def test_a_released_lease_is_handed_over_at_once(kafka_server: Kafka):
+    async with opened(kafka_server.brokers) as first, opened(kafka_server.brokers, topic_of(first)) as second:
+        lease = await first.lease("source/ticks", ttl=15.0)
+        waiting = asyncio.get_running_loop().create_task(second.lease("source/ticks"))
+        await asyncio.sleep(0.5)
+        assert not waiting.done()
+        await lease.release()
+        taken = await asyncio.wait_for(waiting, 5.0)
+        assert taken.epoch > lease.epoch
+
+
+async def test_a_holder_that_was_paused_cannot_write_when_it_wakes(kafka_server: Kafka):
+    """Fenced by the broker: the paused one does not know yet that its lease was taken."""
+    async with opened(kafka_server.brokers) as first, opened(kafka_server.brokers, topic_of(first)) as second:
+        lease = await first.lease("shard/0", ttl=2.0)
+        await first.commit(0, lease.epoch, Changes(records={"a": b"old"}))
+        blind(first)
+        await silence(first)
+        taken = await second.lease("shard/0", ttl=2.0)
+        lease.lost.clear()
+        with pytest.raises(Fenced):
+            await first.commit(0, lease.epoch, Changes(records={"a": b"late", "b": b"late"}))
+        assert (await second.load(0)).records == {"a": b"old"}
+        await second.commit(0, taken.epoch, Changes(records={"a": b"new"}))
+        assert (await second.load(0)).records == {"a": b"new"}
+
+
+async def test_a_holder_that_cannot_reach_the_brokers_gives_up_within_its_ttl(own: Own[Kafka]):
+    async with proxied(Kafka(), own) as proxy, opened(f"127.0.0.1:{proxy.port}") as bus:
+        lease = await bus.lease("source/ticks", ttl=3.0)
+        proxy.black_hole()
+        await asyncio.wait_for(lease.lost.wait(), 4.0)
+        await proxy.heal()
+        await healthy(bus)
+        assert (await asyncio.wait_for(bus.lease("source/ticks"), PATIENCE)).epoch > lease.epoch
+
+
+async def test_many_contestants_never_hold_one_lease_together(kafka_server: Kafka):
+    async with opened(kafka_server.brokers) as first:
+        others = [make(kafka_server.brokers, topic_of(first)) for _ in range(3)]
+        for other in others:
+            await other.open()
+        holders, epochs = set[int](), list[int]()
+
+        async def contest(number: int, bus: KafkaBus) -> None:
+            for _ in range(4):
+                lease = await bus.lease("source/x", ttl=5.0)
+                assert not holders, "two hold it"
+                holders.add(number)
+                epochs.append(lease.epoch)
+                await asyncio.sleep(0.02)
+                holders.discard(number)
+                await lease.release()
+
+        await asyncio.gather(*(contest(number, bus) for number, bus in enumerate([first, *others])))
+        assert epochs == sorted(set(epochs))
+        assert len(epochs) == 16
+        for other in others:
+            await other.aclose()
+
+
+async def test_a_takeover_knows_the_keys_of_the_window(kafka_server: Kafka):
+    async with opened(kafka_server.brokers) as first, opened(kafka_server.brokers, topic_of(first)) as second:
+        start = beginning(await first.head())
+        await first.publish(events(5))
+        mark = await first.head()
+        await second.publish([*events(7)])
+        reader, seen = await second.read([TOPIC], mark), Seen(mark)
+        await read_until(reader, seen, await second.head(), PATIENCE)
+        assert seen.ids == ["e5", "e6"]
+        assert reader.doubles == 5
+        assert sorted((await read_all(first, [TOPIC], start)).ids) == [f"e{n}" for n in range(7)]
+
+
+async def test_partitions_that_appear_later_are_read_from_their_beginning(kafka_server: Kafka):
+    from aiokafka.admin import AIOKafkaAdminClient, NewPartitions
+
+    async with opened(kafka_server.brokers) as bus:
+        start = await bus.head()
+        reader, seen = await bus.read([(f"s{n}", "x") for n in range(40)], start), Seen(start)
+        admin = AIOKafkaAdminClient(bootstrap_servers=kafka_server.brokers)
+        await admin.start()
+        await admin.create_partitions({topic_of(bus): NewPartitions(6)})
+        await admin.close()
+        async with asyncio.timeout(PATIENCE):
+            while len((await bus.head()).offsets) < 6 or len({d.position[0] for d in seen.deliveries}) < 3:
+                number = len(seen.deliveries)
+                await bus.publish([event(f"{number}/{n}", (f"s{n}", "x")) for n in range(40)])
+                goal = Mark(start.incarnation, {p: o for p, o in (await bus.head()).offsets.items() if p < 2})
+                while not reaches(seen.reached, goal):
+                    seen.take(await reader.next())
+        await read_until(reader, seen, await bus.head(), PATIENCE)
+        assert len(seen.ids) % 40 == 0
+
+
+async def test_a_consumer_that_goes_deaf_is_made_anew_and_counted(kafka_server: Kafka):
+    async with opened(kafka_server.brokers) as bus:
+        start = await bus.head()
+        reader, seen = await bus.read([TOPIC], start), Seen(start)
+        await bus.publish(events(3, "a"))
+        await read_until(reader, seen, await bus.head(), PATIENCE)
+        assert reader._consumer is not None
+        reader._consumer.pause(*reader._consumer.assignment())
+        await bus.publish(events(3, "b"))
+        await read_until(reader, seen, await bus.head(), PATIENCE)
+        assert seen.ids == [f"{prefix}{n}" for prefix in "ab" for n in range(3)]
+        assert reader.restarts == 1
+
+
+# --- helpers ---
+
+
+def topic_of(bus: KafkaBus) -> str:
+    return bus._topics.events
+
+
+async def silence(bus: KafkaBus) -> None:
+    """Its leases give no sign of life any more."""
+
+    def refuse(_: object) -> asyncio.Future[None]:
+        raise BusUnavailable("silent")
+
+    for lease in bus._leases.values():
+        lease._write = refuse
+
+
+def blind(bus: KafkaBus) -> None:
+    """It does not see what others write about leases."""
+    bus._board.watch = lambda name, epoch: None
+
+
+@asynccontextmanager
+async def proxied(broker: Kafka, own: Own[Kafka]) -> AsyncIterator[Proxy]:
+    """A broker whose clients are sent to the proxy; it reaches itself without."""
+    async with Proxy(0) as proxy:
+        broker.via = proxy.port
+        started = await asyncio.to_thread(own, broker)
+        proxy.target = started.ports[2]
+        yield proxy
