@@ -160,6 +160,8 @@ class Health(NamedTuple):
 
     ready: bool
     detail: str = ""
+    restarts: int = 0
+    """Subscriptions that the engine found deaf or broken, and replaced."""
 
 
 class Bus(Protocol):

@@ -34,6 +34,9 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
+Sink = Callable[[bytes, bytes, bytes, bytes | None], None]
+"""Takes subject, reply subject, payload and header block of a message, at once and without raising."""
+
 CONNECT_TIMEOUT = 5.0
 CLOSE_TIMEOUT = 5.0
 RECONNECT_PAUSE = 0.5
@@ -255,6 +258,23 @@ class Link:
             await self.client.flush(cast("int", timeout))
         self.check()
 
+    async def listen(self, subject: str, sink: Sink) -> Any:
+        """Hand every message of a subject to the sink while it is being parsed: no queue, no task, no copy.
+
+        The subscription outlives reconnects; `unsubscribe` ends it. Raises Retryable.
+        """
+        with translated(self.name, self.servers):
+            waiting = asyncio.get_running_loop().create_future()
+            made = await self.client.subscribe(subject, future=waiting)
+        cast("Any", self.client).sinks[made._id] = sink  # its number on the wire
+        return made
+
+    def write(self, command: bytes) -> None:
+        """Send protocol text with what else this turn of the loop sends. Raises Retryable: not connected."""
+        if not self.up:
+            raise Retryable(f"{self.name}: {self.servers.shown}: not connected")
+        cast("Any", self.client).write(command)  # StrictClient's
+
     async def break_off(self) -> None:
         """Connect anew: the caller has found the connection deaf."""
         drop(self.client)
@@ -340,6 +360,29 @@ def client_class() -> type[Client]:
 
     class StrictClient(Client):
         """TLS that was asked for is used or refused; a lost connection is neither waited for nor leaked."""
+
+        def __init__(self) -> None:
+            super().__init__()
+            self.sinks: dict[int, Sink] = {}
+
+        async def _process_msg(
+            self, sid: int, subject: bytes, reply: bytes, data: bytes, headers: bytes | None
+        ) -> None:
+            if (sink := self.sinks.get(sid)) is not None:
+                sink(subject, reply, data, headers)
+            else:
+                await super()._process_msg(sid, subject, reply, data, cast("bytes", headers))
+
+        def _remove_sub(self, sid: int, max_msgs: int = 0) -> None:
+            self.sinks.pop(sid, None)
+            super()._remove_sub(sid, max_msgs)
+
+        def write(self, command: bytes) -> None:
+            self._pending.append(command)
+            self._pending_data_size += len(command)
+            queue = cast("asyncio.Queue[Any]", self._flush_queue)
+            if queue.empty():
+                queue.put_nowait(asyncio.get_running_loop().create_future())
 
         async def _connect_to_server(self, s: Any) -> None:
             drop(self)

@@ -41,6 +41,20 @@ WAIVERS: dict[str, Mapping[str, str]] = {
         "byte limit": "retention.bytes of a topic discards the oldest",
         "full": "a broker whose disk is full stops; tests restart and cut off brokers instead",
     },
+    "jetstream": {
+        "marks protect": (
+            "the server discards by its own limits, whoever has read or not; readers report the gap, and "
+            "`discard: new` refuses publishes instead"
+        ),
+        "decisions go": (
+            "decisions lie in the stream of states, with the age limit of the events as time to live; a "
+            "limit by count or bytes does not reach them"
+        ),
+        "byte limit": (
+            "a limit in bytes does not know marks: with `discard: new` publishes are refused until old "
+            "events are removed or the limit is raised, with `discard: old` the oldest go and the gap is told"
+        ),
+    },
 }
 """By engine: promises it does not keep, with the reason and what replaces it."""
 
