@@ -88,7 +88,6 @@ class JetStreamBus:
         self._tasks = Group(self._failed)
         self._readers: set[LogReader] = set()
         self._restarts = 0
-        self._trouble = ""
         self._open = False
         self._link: Link
         self._api: Api
@@ -219,7 +218,7 @@ class JetStreamBus:
                     stored = await self._publisher.publish(events)
                     await self._state.keep_cursor(cursor.name, cursor.value)
         except BusFull as exc:
-            self._trouble = str(exc)
+            self._api.trouble = str(exc)
             raise
         self._hint(stored)
         return stored
@@ -275,7 +274,7 @@ class JetStreamBus:
         try:
             await self._state.commit(shard, epoch, changes)
         except BusFull as exc:
-            self._trouble = str(exc)
+            self._api.trouble = str(exc)
             raise
 
     async def blob(self, shard: int, key: str) -> bytes | None:
@@ -297,21 +296,23 @@ class JetStreamBus:
     def health(self) -> Health:
         if not self._open:
             return Health(ready=False, detail="not open", restarts=self._restarts)
-        detail = self._trouble if self._link.up else str(self._api.down())
+        detail = self._api.trouble if self._link.up else str(self._api.down())
         return Health(ready=not detail, detail=detail, restarts=self._restarts)
 
     async def _recover(self) -> None:
-        """After a full store: find out when it takes something again. Until cancelled."""
+        """After trouble: make streams that are gone, find out when they take something. Until cancelled."""
         while True:
             await asyncio.sleep(RECOVERY)
-            if not self._trouble or not self._link.up:
+            if not self._api.trouble or not self._link.up:
                 continue
             try:
+                await self._streams()
+                await self._state.agree(self.shards)
                 await self._state.probe()
                 if not full(await self._api.info(self._names.events)):
-                    self._trouble = ""
+                    self._api.trouble = ""
             except EventsError as exc:
-                self._trouble = str(exc)
+                self._api.trouble = str(exc)
 
     def _check(self) -> None:
         if not self._open:

@@ -85,6 +85,8 @@ class Api:
 
     def __init__(self, link: Link, name: str) -> None:
         self.link, self.name = link, name
+        self.trouble = ""
+        """Why nothing can be stored now though the server answers; whoever finds out sets it."""
 
     async def ask(self, call: str, body: dict[str, Any] | None = None) -> dict[str, Any]:
         """One request. Raises Fault for an answer that says what is wrong, BusUnavailable without answer."""
@@ -119,7 +121,12 @@ class Api:
             raise meaning(self.name, exc) from exc
 
     async def info(self, stream: str) -> dict[str, Any]:
-        return await self.done(f"STREAM.INFO.{stream}")
+        """Raises BusUnavailable, also for a stream that is gone."""
+        found = await self.maybe(f"STREAM.INFO.{stream}")
+        if found is None:
+            self.trouble = f"{self.name}: stream {stream} was removed"
+            raise BusUnavailable(self.trouble)
+        return found
 
     async def message(self, stream: str, **which: Any) -> Stored | None:
         """By `seq`, `last_by_subj`, or `seq` with `next_by_subj`; answered by the leader of the stream."""

@@ -167,4 +167,5 @@ class Sender:
 
     def _nobody(self) -> BusUnavailable:
         where = self._link.servers.shown
-        return BusUnavailable(f"{self._api.name}: no stream of {where} takes this now")
+        self._api.trouble = f"{self._api.name}: no stream of {where} takes this now"
+        return BusUnavailable(self._api.trouble)
