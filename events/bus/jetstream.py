@@ -133,25 +133,24 @@ class JetStreamBus:
         self._sender = Sender(api)
         await self._sender.open()
         self._tasks.start("answers", self._sender.run())
-        atomic = await self._streams()
+        await self._streams()
         holder = randomness.token_hex(8)
         self._desk = LeaseDesk(api, self._sender, self._names, holder, self._tasks)
         await self._desk.open()
         self._state = StateStore(api, self._sender, self._names, self._desk, largest, self._settings.max_age)
         await self._state.agree(self.shards)
-        self._publisher = Publisher(self.name, self._sender, self._wire, self.max_event_bytes, atomic=atomic)
+        self._publisher = Publisher(self.name, self._sender, self._wire, self.max_event_bytes)
         self._finder = Finder(api, self._names, self._wire, self._state, largest)
         self._link.watchers.append(self._on_link)
         self._tasks.start("recovery", self._recover())
 
-    async def _streams(self) -> bool:
-        """Make what is missing; whether the stream of events takes batches."""
-        found = await self._stream(events_stream(self._names, self._settings))
+    async def _streams(self) -> None:
+        """Make those that are missing, look at those that are there."""
+        await self._stream(events_stream(self._names, self._settings))
         await self._stream(state_stream(self._names, self._settings), binding=True)
-        return bool(found.get("allow_atomic"))
 
-    async def _stream(self, wanted: dict[str, Any], *, binding: bool = False) -> dict[str, Any]:
-        """The settings in force. `binding`: another shape cannot be worked with."""
+    async def _stream(self, wanted: dict[str, Any], *, binding: bool = False) -> None:
+        """`binding`: another shape cannot be worked with."""
         name = wanted["name"]
         info = await self._api.maybe(f"STREAM.INFO.{name}")
         if info is None:
@@ -161,9 +160,7 @@ class JetStreamBus:
                 if exc.number != 10058:  # somebody made it meanwhile, otherwise
                     raise meaning(self.name, exc) from exc
                 info = await self._api.info(name)
-        found: dict[str, Any] = info["config"]
-        self._compare(wanted, found, binding=binding)
-        return found
+        self._compare(wanted, info["config"], binding=binding)
 
     def _compare(self, wanted: dict[str, Any], found: dict[str, Any], *, binding: bool) -> None:
         name = wanted["name"]

@@ -89,7 +89,7 @@ class Api:
         """Why nothing can be stored now though the server answers; whoever finds out sets it."""
 
     async def ask(self, call: str, body: dict[str, Any] | None = None) -> dict[str, Any]:
-        """One request. Raises Fault for an answer that says what is wrong, BusUnavailable without answer."""
+        """One request. Raises Fault (an answer that says what is wrong), BusUnavailable (none), Permanent."""
         if not self.link.up:
             raise self.down()
         try:
@@ -98,6 +98,7 @@ class Api:
                     f"$JS.API.{call}", orjson.dumps(body) if body else b"", timeout=TIMEOUT
                 )
         except Retryable as exc:
+            self.link.check()
             raise BusUnavailable(str(exc)) from exc
         found: dict[str, Any] = orjson.loads(answer.data)
         if "error" in found:

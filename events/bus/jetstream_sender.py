@@ -44,6 +44,7 @@ class Sender:
     def __init__(self, api: Api) -> None:
         self._api, self._link = api, api.link
         self._inbox = f"_INBOX.{secrets.token_hex(11)}."
+        self._prefix = self._inbox.encode()
         self._cut = len(self._inbox)
         self._numbers = itertools.count()
         self._waiting: dict[int, Waiting] = {}
@@ -71,32 +72,32 @@ class Sender:
 
     # sending
 
-    async def send(self, message: Message) -> Ack:
-        """One message. Raises Fault, BusUnavailable."""
-        return await (await self.put(message))
-
-    async def put(self, message: Message) -> asyncio.Future[Ack]:
-        """Sent; the future has the answer. Raises BusUnavailable: nothing was sent."""
+    async def room(self) -> None:
+        """Wait until less than the bound is under way."""
         while not self._room.is_set():
             await self._room.wait()
-        return self.put_now(message)
 
-    def put_now(self, message: Message) -> asyncio.Future[Ack]:
-        """As `put`, beyond the bound if need be."""
+    async def send(self, message: Message) -> Ack:
+        """One message, within the bound. Raises Fault, BusUnavailable."""
+        if not self._room.is_set():
+            await self.room()
+        return await self.put(message)
+
+    def put(self, message: Message) -> asyncio.Future[Ack]:
+        """Sent; the future has the answer. Raises BusUnavailable: nothing was sent."""
         number = next(self._numbers)
         head, data = message.head, message.data
         size = len(head) + 2
         total = size + len(data)
         self._write(
             b"HPUB %b %b%d %d %d\r\n%b\r\n%b\r\n"
-            % (message.subject.encode(), self._inbox.encode(), number, size, total, head, data)
+            % (message.subject.encode(), self._prefix, number, size, total, head, data)
         )
         return self._expect(number, total)
 
     async def batch(self, messages: Sequence[Message]) -> Ack:
         """All or none, at most MAX_BATCH of them. Raises Fault, BusUnavailable."""
-        while not self._room.is_set():
-            await self._room.wait()
+        await self.room()
         number = next(self._numbers)
         name = secrets.token_hex(12).encode()
         last = len(messages)
@@ -106,7 +107,7 @@ class Sender:
             head = b"%bNats-Batch-Id: %b\r\nNats-Batch-Sequence: %d\r\n%b\r\n" % (
                 message.head, name, place, commit,
             )  # fmt: skip
-            reply = b"%b%d " % (self._inbox.encode(), number) if place in (1, last) else b""
+            reply = b"%b%d " % (self._prefix, number) if place in (1, last) else b""
             total = len(head) + len(message.data)
             lines.append(
                 b"HPUB %b %b%d %d\r\n%b%b\r\n"
@@ -160,6 +161,7 @@ class Sender:
             one.future.set_result(result)
         else:
             one.future.set_exception(result)
+            one.future.exception()  # seen: whoever sent it may have been cancelled
 
     def _silence(self) -> BusUnavailable:
         where = self._link.servers.shown

@@ -153,7 +153,6 @@ def events_stream(names: Names, settings: StreamSettings) -> dict[str, Any]:
         "max_bytes": settings.max_bytes or -1,
         "max_age": round((settings.max_age or 0) * NS),
         "duplicate_window": round(window(settings) * NS),
-        "allow_atomic": True,
     }
 
 

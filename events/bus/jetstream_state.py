@@ -2,8 +2,10 @@
 
 Subjects  shard.<n>.r.<key> records, .b.<key> blobs, .m mark, .d decisions (many messages), .x barrier;
           cursor.<name>; meta; epoch.<name> and lease.<name> (jetstream_lease)
-Commit    one atomic batch on condition that the shard's epoch record is the owner's; more than a thousand
-          changes are several, in the order of the protocol
+Commit    one atomic batch on condition that the shard's epoch record is the owner's. Without records and
+          blobs the decisions go first and the mark after them: between the two nothing is lost, and a
+          batch costs the server some milliseconds. More than a thousand changes are several batches, in
+          the order of the protocol
 Gone      a record that was removed is an empty message that the server removes after a while
 Reading   a consumer may be served by a replica that lags: a barrier is written first, and read up to
 """
@@ -129,8 +131,10 @@ class StateStore:
             if len(one.data) > self._largest:
                 raise TooLarge(len(one.data), self._largest)
         guard = fence(self._desk.epoch_subject(name), epoch)
-        for at in range(0, len(messages), MAX_BATCH):
-            first, *more = messages[at : at + MAX_BATCH]
+        history = not (changes.blobs or changes.records or changes.drop_blobs)
+        step = 1 if history else MAX_BATCH
+        for at in range(0, len(messages), step):
+            first, *more = messages[at : at + step]
             await self._write([first._replace(head=first.head + guard), *more])
 
     async def _write(self, messages: list[Message]) -> None:

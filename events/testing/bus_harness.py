@@ -42,6 +42,11 @@ WAIVERS: dict[str, Mapping[str, str]] = {
         "full": "a broker whose disk is full stops; tests restart and cut off brokers instead",
     },
     "jetstream": {
+        "atomic publish": (
+            "an atomic batch costs the server 2 to 50 ms and ten times the CPU of single messages "
+            "(nats-server 2.15), so events go one by one, in order; a sender that got no answer repeats, and "
+            "what is there is not stored again"
+        ),
         "marks protect": (
             "the server discards by its own limits, whoever has read or not; readers report the gap, and "
             "`discard: new` refuses publishes instead"
