@@ -18,6 +18,8 @@ from events.runtime.folder import DataFolder
 from events.runtime.history import History, parked
 from events.runtime.records import Parked, encode, parked_key
 
+ONLY_RUNNING = "a dead letter can only be rendered anew while the instance runs"
+
 
 @asynccontextmanager
 async def open_offline(folder: DataFolder) -> AsyncIterator[Offline]:
@@ -66,10 +68,12 @@ class Offline:
 
     async def retry(self, firing: str, *, render: bool) -> bool:
         """Make the dead letter due: the next `events run` sends it."""
+        if render:
+            raise Permanent(ONLY_RUNNING)
         for bus in self._buses.values():
             for shard, found, record in await parked(bus):
                 if found == firing and record.due_ns is None:
-                    await make_due(bus, shard, firing, record, render=render)
+                    await make_due(bus, shard, firing, record)
                     return True
         return False
 
@@ -82,10 +86,8 @@ class Offline:
         raise Permanent("nothing runs on this data folder")
 
 
-async def make_due(bus: Bus, shard: int, firing: str, record: Parked, *, render: bool) -> None:
-    """Have a dead letter sent by the next owner of its shard. Raises Permanent."""
-    if render:
-        raise Permanent("a dead letter can only be rendered anew while the instance runs")
+async def make_due(bus: Bus, shard: int, firing: str, record: Parked) -> None:
+    """Have a dead letter sent by the next owner of its shard."""
     due = msgspec.structs.replace(record, due_ns=0, attempt=0)
     lease = await bus.lease(f"shard/{shard}")
     await bus.commit(shard, lease.epoch, Changes(records={parked_key(firing): encode(due)}))

@@ -16,7 +16,7 @@ from events.runtime import commands
 from events.runtime.desk import publish_to, read_events
 from events.runtime.engines import Choice, Means, make, of_url, shown
 from events.runtime.history import History, parked
-from events.runtime.offline import make_due
+from events.runtime.offline import ONLY_RUNNING, make_due
 
 ANSWER = 5.0
 """Seconds for the process that has a dead letter's shard; without one the order waits on the bus."""
@@ -64,12 +64,14 @@ class OnBus:
 
     async def retry(self, firing: str, *, render: bool) -> bool:
         """By the process that has the shard; without one, when one has it again."""
+        if render and not self._choice.shared:
+            raise Permanent(ONLY_RUNNING)
         for shard, found, record in await parked(self._bus):
             if found == firing and record.due_ns is None:
                 if self._choice.shared:
                     await commands.retry(self._bus, commands.Retry(shard, firing, render), ANSWER)
                 else:
-                    await make_due(self._bus, shard, firing, record, render=render)
+                    await make_due(self._bus, shard, firing, record)
                 return True
         return False
 

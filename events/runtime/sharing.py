@@ -34,6 +34,9 @@ FRESH = 2
 """Rounds within which a line has to have changed for its process to be given something. One that says that
 it has what we have is out of date, and perhaps dead."""
 
+HOLD_OFF = 2.0
+"""Seconds in which a shard that was given is left to the others, who wait for it already."""
+
 FORGOTTEN = 8
 """Times the lease after which a line that does not change is removed."""
 
@@ -69,7 +72,7 @@ class Sharing:
         self.me = f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(4)}"
         self._beat = 0
         self._others: dict[str, Seen] = {}
-        self._given: dict[int, float] = {}
+        self._given: set[int] = set()
         self._left = False
 
     async def run(self) -> None:
@@ -81,7 +84,7 @@ class Sharing:
             except (EventsError, TimeoutError) as exc:
                 log.debug("%s: the list of workers: %s", self._bus.name, exc)
             else:
-                await asyncio.gather(*(self._owners[shard].give() for shard in surplus))
+                await asyncio.gather(*(self._give(shard) for shard in surplus))
             await asyncio.sleep(self.pause)
 
     async def look(self) -> list[int]:
@@ -90,10 +93,7 @@ class Sharing:
         lines = await self._read()
         self._see(lines, now)
         await self._write(lines, now)
-        self._take_back(now)
-        surplus = self._surplus(now)
-        self._given.update(dict.fromkeys(surplus, now))
-        return surplus
+        return self._surplus(now)
 
     async def leave(self) -> None:
         """Be missed at once. One that cannot say so is missed a little later."""
@@ -157,9 +157,12 @@ class Sharing:
             return []
         return mine[len(mine) - (len(mine) - min(living)[0]) // 2 :]
 
-    def _take_back(self, now: float) -> None:
-        """Stand by again for what another has by now, or what nobody took."""
-        for shard, since in list(self._given.items()):
-            if self.holder(shard) or now - since > self._ttl:
-                del self._given[shard]
-                self._owners[shard].take()
+    async def _give(self, shard: int) -> None:
+        """Hand a shard over. Those who wait for it have it soon; after that this process stands by again."""
+        self._given.add(shard)
+        await self._owners[shard].give()
+        asyncio.get_running_loop().call_later(HOLD_OFF, self._take, shard)
+
+    def _take(self, shard: int) -> None:
+        self._given.discard(shard)
+        self._owners[shard].take()

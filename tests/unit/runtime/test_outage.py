@@ -29,11 +29,32 @@ def test_many_failures_are_one_outage(caplog: pytest.LogCaptureFixture):
 
 def test_the_next_outage_is_told_again(caplog: pytest.LogCaptureFixture):
     caplog.set_level("WARNING", logger="events")
-    outage = Outage("ci/main")
+    now = [100.0]
+    outage = Outage("ci/main", lambda: now[0])
     for _ in range(2):
         outage.fails("open", "away")
         outage.works("open")
+        now[0] += 60
     assert [record.levelname for record in caplog.records] == ["WARNING", "WARNING"]
+
+
+def test_what_runs_into_its_deadline_after_an_outage_belongs_to_it(caplog: pytest.LogCaptureFixture):
+    caplog.set_level("INFO", logger="events")
+    now = [100.0]
+    outage = Outage("ci/main", lambda: now[0])
+    outage.fails("shard/0", "away")
+    outage.works("shard/0")
+    now[0] += 5
+    outage.fails("recorder/1", "no answer in time")
+    assert outage, "it is not healthy all the same"
+    outage.works("recorder/1")
+    assert len(caplog.records) == 2
+    now[0] += 1
+    outage.fails("recorder/1", "no answer in time")
+    now[0] += 9
+    outage.fails("recorder/1", "no answer in time")
+    outage.fails("recorder/1", "no answer in time")
+    assert len(caplog.records) == 3, "it goes on for long: another outage"
 
 
 def test_who_never_failed_ends_nothing(caplog: pytest.LogCaptureFixture):

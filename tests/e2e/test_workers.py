@@ -1,0 +1,243 @@
+"""Several processes on one JetStream: shared work, deaths, pauses, outages."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import time
+from collections.abc import AsyncIterator, Callable
+from pathlib import Path
+
+import aiohttp
+import pytest
+
+from events.runtime.outage import QUIET
+from events.testing.servers.nats import Nats
+from tests.e2e.instance import deliver
+from tests.e2e.workers import LEASE, SENSORS, Counter, Team, Worker
+
+pytestmark = [pytest.mark.e2e, pytest.mark.servers("nats"), pytest.mark.timeout(120)]
+
+NAMES = [f"s{number}" for number in range(SENSORS)]
+ROUNDS = 10
+
+
+@pytest.fixture
+async def counter() -> AsyncIterator[Counter]:
+    made = Counter()
+    await made.start()
+    yield made
+    await made.stop()
+
+
+@pytest.fixture
+def server(own: Callable[[Nats], Nats]) -> Nats:
+    return own(Nats())
+
+
+@pytest.fixture
+async def team(tmp_path: Path, server: Nats, counter: Counter) -> AsyncIterator[Team]:
+    made = Team(tmp_path, server.url, counter.port)
+    yield made
+    await made.close()
+
+
+async def until(holds: Callable[[], bool], seconds: float = 30.0) -> None:
+    async with asyncio.timeout(seconds):
+        while not holds():
+            await asyncio.sleep(0.02)
+
+
+def missing(counter: Counter, numbers: set[int]) -> list[tuple[str, int]]:
+    return [
+        (name, number) for name in NAMES for number in sorted(numbers) if (name, number) not in counter.ids
+    ]
+
+
+async def everything(team: Team, counter: Counter, numbers: set[int], seconds: float = 40.0) -> None:
+    """Until all of it has reached the target."""
+    try:
+        await until(lambda: not missing(counter, numbers), seconds)
+    except TimeoutError:
+        states = [await worker.state() for worker in team.workers]
+        logs = "\n".join(worker.instance.told()[-3000:] for worker in team.workers)
+        left = missing(counter, numbers)
+        pytest.fail(f"{len(left)} of {len(numbers) * SENSORS} are missing: {left[:20]}\n{states}\n{logs}")
+
+
+def check(counter: Counter, numbers: set[int]) -> None:
+    """Nothing lost, nothing made up, doubles under one id, order kept."""
+    assert set(counter.ids) == {(name, number) for name in NAMES for number in numbers}
+    assert all(len(set(ids)) == 1 for ids in counter.ids.values()), "a double under another id"
+
+
+class Senders:
+    """Numbers, several at a time."""
+
+    def __init__(self, team: Team) -> None:
+        self._team = team
+        self.accepted: set[int] = set()
+        self.stop = asyncio.Event()
+        self._last = 0
+
+    async def run(self, session: aiohttp.ClientSession) -> None:
+        while not self.stop.is_set():
+            self._last += 1
+            number = self._last
+            await self._team.send(session, number)
+            self.accepted.add(number)
+            await asyncio.sleep(0.01)
+
+
+async def test_ten_kills_under_load_lose_nothing_and_double_harmlessly(team: Team, counter: Counter):
+    workers = [team.add() for _ in range(3)]
+    await team.start()
+    senders, chance = Senders(team), random.Random(5)
+    async with aiohttp.ClientSession() as session, asyncio.TaskGroup() as group:
+        for _ in range(3):
+            group.create_task(senders.run(session))
+        for number in range(ROUNDS):
+            await asyncio.sleep(chance.uniform(0.2, 1.0))
+            victim = workers[number % len(workers)].instance
+            await victim.kill()
+            await asyncio.sleep(chance.uniform(0.0, 0.5))
+            await victim.start()
+        senders.stop.set()
+    await everything(team, counter, senders.accepted, 60)
+    check(counter, senders.accepted)
+    assert len(senders.accepted) > 10 * ROUNDS, "there was hardly any load"
+    print(f"{len(senders.accepted)} events, {counter.doubles} doubles of {SENSORS * len(senders.accepted)}")
+
+
+async def test_what_a_killed_worker_had_in_hand_is_done_within_twice_its_lease(team: Team, counter: Counter):
+    workers = [team.add() for _ in range(2)]
+    await team.start()
+    await team.shared(4, 4)
+    counter.hang = {(name, 1) for name in NAMES}
+    async with aiohttp.ClientSession() as session:
+        await team.send(session, 1)
+    await asyncio.wait_for(counter.hung.wait(), 5)
+    await asyncio.sleep(0.3)
+    counter.hang = set()
+    killed = time.monotonic()
+    await workers[0].instance.kill()
+    await until(lambda: any((name, 1) in counter.ids for name in NAMES), 2 * LEASE)
+    before = len(counter.ids)
+    assert before, "nothing of the dead one was in hand"
+    assert max(counter.at.values()) - killed <= 2 * LEASE
+
+
+async def test_a_stopped_worker_hands_over_at_once(team: Team, counter: Counter):
+    first, second = team.add("", "--lease", "10"), team.add("", "--lease", "10")
+    await team.start()
+    await team.shared(4, 4)
+    assert await first.instance.terminate() == 0
+    began = time.monotonic()
+    while len(await second.shards()) < 8:
+        await asyncio.sleep(0.02)
+    assert time.monotonic() - began < 4, "it waited for the lease"
+    team.workers.remove(first)
+    async with aiohttp.ClientSession() as session:
+        await team.send(session, 1)
+    await everything(team, counter, {1})
+
+
+async def test_a_paused_worker_that_wakes_writes_nothing_and_keeps_the_order(team: Team, counter: Counter):
+    first, second = team.add(), team.add()
+    await team.start()
+    await team.shared(4, 4)
+    senders = Senders(team)
+    async with aiohttp.ClientSession() as session, asyncio.TaskGroup() as group:
+        team.workers = [second]
+        group.create_task(senders.run(session))
+        await asyncio.sleep(0.5)
+        first.pause()
+        while len(await second.shards()) < 8:
+            await asyncio.sleep(0.05)
+        await asyncio.sleep(0.5)
+        first.resume()
+        await asyncio.sleep(2.0)
+        senders.stop.set()
+    await everything(team, counter, senders.accepted)
+    check(counter, senders.accepted)
+    assert counter.numbers("s0") == sorted(senders.accepted), "strict order was lost"
+    team.workers = [first, second]
+    await team.shared(4, 4)
+
+
+async def test_a_bus_that_is_down_at_the_start_and_restarted_under_load(
+    team: Team, counter: Counter, server: Nats
+):
+    await asyncio.to_thread(server.stop)
+    worker = team.add()
+    async with asyncio.TaskGroup() as group:
+        group.create_task(worker.instance.start())
+        async with asyncio.timeout(15):
+            while not (state := await worker.state()):
+                await asyncio.sleep(0.05)
+        assert state["ready"] is False
+        assert await deliver_once(worker) == 503
+        await asyncio.to_thread(server.start)
+    senders = Senders(team)
+    async with aiohttp.ClientSession() as session, asyncio.TaskGroup() as group:
+        group.create_task(senders.run(session))
+        await asyncio.sleep(QUIET + 1)  # another outage, not the end of the first one
+        await asyncio.to_thread(server.restart)
+        accepted = len(senders.accepted)
+        await until(lambda: len(senders.accepted) > accepted + 20)
+        senders.stop.set()
+    await everything(team, counter, senders.accepted)
+    check(counter, senders.accepted)
+    await until(lambda: worker.instance.told().count("works again after") == 2)
+    outages = [line for line in worker.instance.told().splitlines() if "everything waits" in line]
+    assert len(outages) == 2, outages
+
+
+async def deliver_once(worker: Worker) -> int:
+    """The status of one delivery, as soon as the source listens."""
+    async with aiohttp.ClientSession() as session, asyncio.timeout(10):
+        while not (status := await deliver(session, worker.url, {"number": 0}, "number-0")):
+            await asyncio.sleep(0.05)
+    return status
+
+
+async def test_calendar_ticks_once_and_moves(team: Team, counter: Counter):
+    ticking = f"""
+---
+apiVersion: argoproj.io/v1alpha1
+kind: EventSource
+metadata: {{name: clock}}
+spec: {{calendar: {{tick: {{interval: 1s}}}}}}
+---
+apiVersion: argoproj.io/v1alpha1
+kind: Sensor
+metadata: {{name: ticks}}
+spec:
+  dependencies: [{{name: tick, eventSourceName: clock, eventName: tick}}]
+  triggers:
+    - template:
+        name: call
+        http:
+          url: http://127.0.0.1:{counter.port}/tick
+          payload:
+            - {{src: {{dependencyName: tick, dataTemplate: '{{{{ len .Input.eventTime }}}}'}}, dest: number}}
+"""
+    workers = [team.add(ticking) for _ in range(2)]
+    await team.start()
+    states = [await source_state(worker, "default/clock.tick") for worker in workers]
+    assert sorted(states) == ["ready", "standby"]
+    await until(lambda: len(counter.calls) >= 3)
+    ticking_one = workers[states.index("ready")]
+    other = workers[states.index("standby")]
+    await ticking_one.instance.kill()
+    async with asyncio.timeout(3 * LEASE):
+        while await source_state(other, "default/clock.tick") != "ready":
+            await asyncio.sleep(0.05)
+    before = len(counter.calls)
+    await until(lambda: len(counter.calls) >= before + 3)
+    assert len(set(counter.calls)) >= len(counter.calls) - 1, "a tick came twice (but for one in hand)"
+
+
+async def source_state(worker: Worker, name: str) -> str:
+    found = await worker.state()
+    return next((str(one["state"]) for one in found.get("sources", []) if one["name"] == name), "")
