@@ -22,6 +22,7 @@ from events.runtime.folder import DataFolder, bus_file
 
 if TYPE_CHECKING:
     from events.api.eventbus import EventBus
+    from events.api.eventbus import KafkaBus as KafkaSpec
     from events.bus._base import Bus
     from events.clients.secrets import Secrets
 
@@ -159,8 +160,23 @@ def make_embedded(folder: Path | None, namespace: str, name: str, means: Means) 
     )  # fmt: skip
 
 
+def make_kafka(settings: KafkaSpec | str, namespace: str, name: str, means: Means) -> Bus:
+    from events.bus.kafka import KafkaBus
+    from events.bus.kafka_topics import Creation
+    from events.clients.kafka import Brokers
+
+    secrets, shards = means.secrets(namespace), means.shards or SHARDS
+    if not isinstance(settings, str):
+        return KafkaBus.of(settings, namespace, name, secrets=secrets, shards=shards)
+    return KafkaBus(
+        Brokers.of(settings), f"{namespace}-{name}", f"{namespace}/{name}", secrets=secrets, shards=shards,
+        creation=Creation() if means.create else None,
+    )  # fmt: skip
+
+
 ENGINES: dict[str, Engine] = {
     "memory": Engine(make_memory),
     "embedded": Engine(make_embedded),
+    "kafka": Engine(make_kafka, shared=True, extra="kafka", requires="aiokafka"),
 }
 """By name."""
