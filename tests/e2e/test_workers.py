@@ -86,9 +86,10 @@ class Senders:
             number = self._last
             await self._team.send(session, number)
             self.accepted.add(number)
-            await asyncio.sleep(0.01)
+            await asyncio.sleep(0.02)
 
 
+@pytest.mark.timeout(300)
 async def test_ten_kills_under_load_lose_nothing_and_double_harmlessly(team: Team, counter: Counter):
     workers = [team.add() for _ in range(3)]
     await team.start()
@@ -96,12 +97,15 @@ async def test_ten_kills_under_load_lose_nothing_and_double_harmlessly(team: Tea
     async with aiohttp.ClientSession() as session, asyncio.TaskGroup() as group:
         for _ in range(3):
             group.create_task(senders.run(session))
+        starting: dict[int, asyncio.Task[None]] = {}
         for number in range(ROUNDS):
             await asyncio.sleep(chance.uniform(0.2, 1.0))
-            victim = workers[number % len(workers)].instance
-            await victim.kill()
+            chosen = number % len(workers)
+            if chosen in starting:
+                await starting[chosen]
+            await workers[chosen].instance.kill()
             await asyncio.sleep(chance.uniform(0.0, 0.5))
-            await victim.start()
+            starting[chosen] = group.create_task(workers[chosen].instance.start())
         senders.stop.set()
     await everything(team, counter, senders.accepted, 60)
     check(counter, senders.accepted)
