@@ -7,6 +7,7 @@ Library     aiormq (extra `amqp`), the layer below aio-pika: what that adds are 
 from __future__ import annotations
 
 import asyncio
+import logging
 import ssl
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager, suppress
@@ -51,12 +52,12 @@ class Broker(NamedTuple):
         text = self.url if isinstance(self.url, str) else (await secrets.read(self.url)).strip()
         try:
             url = URL(text)
-            host, port = url.host, url.port or PORTS[url.scheme]
+            host, default = url.host, PORTS[url.scheme]
         except (ValueError, KeyError) as exc:
             raise Permanent("url: write amqp://host:5672/vhost or amqps://host:5671/vhost") from exc
         if not host:
             raise Permanent("url: names no host")
-        url = url.with_port(port).update_query(heartbeat=str(HEARTBEAT))
+        url = url.with_port(url.port or default).update_query(heartbeat=str(HEARTBEAT))
         if self.login is None:
             return url
         user, password = [await secrets.read(ref) for ref in self.login]
@@ -95,7 +96,8 @@ async def opened(broker: Broker, secrets: Secrets, sessions: Sessions) -> AsyncI
     try:
         with translated(place):
             async with asyncio.timeout(TIMEOUT):
-                await connection.connect()
+                with vhost_told(place, url.path):
+                    await connection.connect()
                 channel = await connection.channel()
         yield Channel(channel, place)
     finally:
@@ -108,11 +110,27 @@ def made(url: URL, place: str, sessions: Sessions, context: ssl.SSLContext | Non
     """A connection that is not open yet, whose stream we open."""
     from aiormq.connection import Connection, TransportFactory
 
+    logging.getLogger("aiormq").setLevel(logging.CRITICAL)  # whatever it logs is raised too
+
     class Guarded(TransportFactory):
         async def create(self, url: URL, **_: Any) -> Stream:
             return await open_stream(place, url.host or "", url.port or 0, sessions, context)
 
     return Connection(url, transport_factory=Guarded())
+
+
+@contextmanager
+def vhost_told(place: str, path: str) -> Iterator[None]:
+    """aiormq 7.2 does not say why a virtual host is refused. It may be made later: Retryable."""
+    from aiormq.exceptions import InvalidFrameError
+
+    try:
+        yield
+    except InvalidFrameError as exc:
+        if "Connection.OpenOk" not in str(exc.args):
+            raise
+        hint = "does it exist, and may this user use it?"
+        raise Retryable(f"{place}: virtual host {path[1:] or '/'!r} refused; {hint}") from exc
 
 
 @contextmanager
