@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from events.clients.http import Sessions
 from events.clients.secrets import Ref, Secrets
-from events.clients.streams import Stream, open_stream
+from events.clients.streams import Stream, close_stream, open_stream
 from events.clients.tls import TlsRefs, context_of
 from events.errors import EventsError, Permanent, Retryable
 
@@ -75,7 +75,8 @@ class Channel(NamedTuple):
         cancelled = asyncio.get_running_loop().create_future()
 
         async def tell(_: Any) -> None:
-            cancelled.set_result(None)
+            if not cancelled.done():
+                cancelled.set_result(None)
 
         self.use.on_consumer_cancel_callbacks.add(tell)
         with translated(self.place):
@@ -92,7 +93,7 @@ async def opened(broker: Broker, secrets: Secrets, sessions: Sessions) -> AsyncI
     place = f"AMQP {url.host}:{url.port}"
     tls = broker.tls or (TlsRefs() if url.scheme == "amqps" else None)
     context = None if tls is None else await context_of(tls, secrets)
-    connection = made(url, place, sessions, context)
+    connection, streams = made(url, place, sessions, context)
     try:
         with translated(place):
             async with asyncio.timeout(TIMEOUT):
@@ -104,19 +105,25 @@ async def opened(broker: Broker, secrets: Secrets, sessions: Sessions) -> AsyncI
         with suppress(TimeoutError):  # what is not acknowledged goes back to the queue either way
             async with asyncio.timeout(CLOSE_TIMEOUT):
                 await connection.close(None)
+        for stream in streams:
+            close_stream(stream)
 
 
-def made(url: URL, place: str, sessions: Sessions, context: ssl.SSLContext | None) -> AbstractConnection:
-    """A connection that is not open yet, whose stream we open."""
+def made(
+    url: URL, place: str, sessions: Sessions, context: ssl.SSLContext | None
+) -> tuple[AbstractConnection, list[Stream]]:
+    """A connection that is not open yet, and the list that its stream will be in: we open it."""
     from aiormq.connection import Connection, TransportFactory
 
     logging.getLogger("aiormq").setLevel(logging.CRITICAL)  # whatever it logs is raised too
 
     class Guarded(TransportFactory):
         async def create(self, url: URL, **_: Any) -> Stream:
-            return await open_stream(place, url.host or "", url.port or 0, sessions, context)
+            streams.append(await open_stream(place, url.host or "", url.port or 0, sessions, context))
+            return streams[-1]
 
-    return Connection(url, transport_factory=Guarded())
+    streams: list[Stream] = []
+    return Connection(url, transport_factory=Guarded()), streams
 
 
 @contextmanager

@@ -12,7 +12,7 @@ from events.clients.secrets import Secrets
 from events.errors import Permanent, Retryable
 
 LINKS_KEPT = 100
-"""Connections that are shared; the oldest is closed when one more is wanted."""
+"""Connections that are shared; the one unused for longest is closed when one more is wanted."""
 
 
 async def guarded(servers: Servers, sessions: Sessions, name: str) -> None:
@@ -38,9 +38,10 @@ class Links:
 
     async def get(self, servers: Servers) -> Link:
         """A connection that works now. Raises Retryable, Permanent."""
-        task = self._made.get(servers)
+        task = self._made.pop(servers, None)
         if task is None or failed(task):
-            task = self._made[servers] = self._start(servers)
+            task = self._start(servers)
+        self._made[servers] = task  # the one used last comes last
         link = await asyncio.shield(task)
         if not link.up:
             reason = f" ({link.trouble})" if link.trouble else ""
@@ -49,23 +50,25 @@ class Links:
 
     def _start(self, servers: Servers) -> asyncio.Task[Link]:
         if len(self._made) >= LINKS_KEPT:
-            self._tasks.start("nats close", self._close(next(iter(self._made))))
+            oldest = self._made.pop(next(iter(self._made)))
+            self._tasks.start("nats close", close(oldest))
         return self._tasks.start("nats connect", self._connect(servers))
 
     async def _connect(self, servers: Servers) -> Link:
         await guarded(servers, self._sessions, self._name)
         return await connect(servers, self._secrets, self._name)
 
-    async def _close(self, servers: Servers) -> None:
-        task = self._made.pop(servers)
-        await asyncio.wait([task])
-        if not failed(task):
-            await task.result().aclose()
-
     async def aclose(self) -> None:
-        for servers in list(self._made):
-            await self._close(servers)
+        made, self._made = self._made, {}
+        for task in made.values():
+            await close(task)
         await self._tasks.aclose()
+
+
+async def close(task: asyncio.Task[Link]) -> None:
+    await asyncio.wait([task])
+    if not failed(task):
+        await task.result().aclose()
 
 
 def failed(task: asyncio.Task[Link]) -> bool:

@@ -116,9 +116,16 @@ class RedisStreamSource(Source[RedisStreamConfig]):
             advance(places, entries)
             self._newest.update({key: last for key, last in newest(entries).items() if places[key] == NEW})
             if clock() - reclaimed > RECLAIM:
-                for name in places:
-                    await self._hand_over(group, await group.reclaim(name), metadata, emit)
+                await self._reclaim(group, metadata, emit)
                 reclaimed = clock()
+
+    async def _reclaim(self, group: Group, metadata: bytes, emit: Emit) -> None:
+        """What another consumer has left."""
+        for name in self.cfg.streams:
+            place = b"0"
+            while place:
+                place, entries = await group.reclaim(name, place)
+                await self._hand_over(group, entries, metadata, emit)
 
     async def _hand_over(self, group: Group, entries: Sequence[Entry], metadata: bytes, emit: Emit) -> None:
         """What was deleted is acknowledged without an event; so is what the bus can never take."""
@@ -149,12 +156,17 @@ class Group:
         )  # fmt: skip
         return [entry for stream, items in found or () for entry in entries_of(stream, items)]
 
-    async def reclaim(self, stream: str) -> list[Entry]:
-        """Entries that some consumer has held for too long; ours from now on."""
-        found = await self._link.call(
-            "XAUTOCLAIM", stream, self._name, self._consumer, IDLE_MS, "0", "COUNT", COUNT
-        )
-        return list(entries_of(stream.encode(), found[1]))
+    async def reclaim(self, stream: str, place: bytes) -> tuple[bytes, list[Entry]]:
+        """Entries that some consumer has held for too long; ours from now on. And the next place, if any."""
+        try:
+            found = await self._link.call(
+                "XAUTOCLAIM", stream, self._name, self._consumer, IDLE_MS, place, "COUNT", COUNT
+            )
+        except Refused as exc:
+            if "unknown command" in str(exc).lower():
+                return b"", []  # before Redis 6.2
+            raise
+        return b"" if found[0] == b"0-0" else found[0], list(entries_of(stream.encode(), found[1]))
 
     async def acknowledge(self, entries: Sequence[Entry]) -> None:
         for stream in dict.fromkeys(entry.stream for entry in entries):

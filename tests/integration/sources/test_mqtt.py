@@ -208,6 +208,43 @@ async def test_the_login_of_the_url(guarded: Mosquitto):
         await rig.until(1)
 
 
+async def test_a_subscription_that_is_refused(mosquitto_server: Mosquitto):
+    """Mosquitto takes every subscription and then sends nothing: another broker is played here."""
+
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"same")
+        writer.write(b"\x20\x02\x00\x00")
+        await reader.readuntil(b"t/#\x01")
+        writer.write(b"\x90\x03\x00\x01\x80")
+        await reader.read()
+        writer.close()
+
+    server = await asyncio.start_server(answer, "127.0.0.1", 0)
+    port = server.sockets[0].getsockname()[1]
+    async with server, rigged() as rig:
+        with pytest.raises(Permanent) as caught:
+            await begin(rig, mosquitto_server, url=f"tcp://127.0.0.1:{port}", clientId="same", qos=1)
+    told = (
+        f"MQTT 127.0.0.1:{port}: subscription to 't/#' refused; does the broker allow this user to read it?"
+    )
+    assert str(caught.value) == told
+
+
+@pytest.mark.parametrize(("code", "error"), [(1, Permanent), (2, Permanent), (3, Retryable), (77, Permanent)])
+async def test_a_connection_that_is_refused(mosquitto_server: Mosquitto, code: int, error: type[Exception]):
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"same")
+        writer.write(bytes((0x20, 2, 0, code)))
+        await reader.read()
+        writer.close()
+
+    server = await asyncio.start_server(answer, "127.0.0.1", 0)
+    port = server.sockets[0].getsockname()[1]
+    async with server, rigged() as rig:
+        with pytest.raises(error, match=f"MQTT 127.0.0.1:{port}: "):
+            await begin(rig, mosquitto_server, url=f"tcp://127.0.0.1:{port}", clientId="same")
+
+
 async def test_one_client_id_used_twice_is_told(mosquitto_server: Mosquitto):
     async with rigged() as one, rigged() as other:
         await begin(one, mosquitto_server, clientId="same")

@@ -174,14 +174,26 @@ async def test_what_another_consumer_left_is_taken_over(
     monkeypatch.setattr(events.sources.redis_stream, "RECLAIM", 0.1)
     monkeypatch.setattr(events.sources.redis_stream, "BLOCK_MS", 50)
     await client.xgroup_create("orders", "argo-events-cg", mkstream=True)
-    await client.xadd("orders", {"n": "left"})
-    await client.xreadgroup("argo-events-cg", "argo-events-worker", {"orders": ">"})
+    for number in range(250):
+        await client.xadd("orders", {"n": str(number)})
+    await client.xreadgroup("argo-events-cg", "argo-events-worker", {"orders": ">"}, count=250)
     async with rigged() as rig:
         await begin(rig, redis_server, "redisStream")
-        await rig.until(1)
-        assert rig.data[0]["values"] == {"n": "left"}
+        await rig.until(250)
+        assert [one["values"]["n"] for one in rig.data] == [str(number) for number in range(250)]
         await asyncio.sleep(0.1)
         assert (await client.xpending("orders", "argo-events-cg"))["pending"] == 0
+
+
+async def test_a_server_without_the_command_to_take_over(own: Any, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(events.sources.redis_stream, "RECLAIM", 0.0)
+    monkeypatch.setattr(events.sources.redis_stream, "BLOCK_MS", 20)
+    server = own(Redis('rename-command XAUTOCLAIM ""'))
+    async with rigged() as rig, Client(port=server.port) as client:
+        await begin(rig, server, "redisStream")
+        for number in range(3):
+            await client.xadd("orders", {"n": str(number)})
+            await rig.until(number + 1)
 
 
 async def test_a_stream_that_was_deleted_is_made_anew_and_nothing_is_missed(

@@ -116,6 +116,21 @@ async def test_a_hundred_firings_of_several_triggers_use_one_connection(own: Any
     assert json.loads(page(f"{server.monitoring}/varz") or b"")["connections"] == 0
 
 
+async def test_connections_are_not_kept_without_end(own: Any, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr("events.clients.nats_links.LINKS_KEPT", 2)
+    names = "abcd"
+    users = ", ".join(f"{{user: {name}, password: {name}}}" for name in names)
+    server = own(Nats(f"authorization {{ users: [{users}] }}"))
+    async with rigged({f"n/{name}": name for name in names}) as rig:
+        for name in names:
+            one = {"name": "n", "key": name}
+            login = {"basic": {"username": one, "password": one}}
+            await rig.run("nats", config(server, auth=login), {"n": 0})
+        async with asyncio.timeout(5):
+            while json.loads(page(f"{server.monitoring}/varz") or b"")["connections"] > 2:
+                await asyncio.sleep(0.05)
+
+
 async def test_a_login_of_its_own_is_a_connection_of_its_own(own: Any):
     server = own(Nats("authorization { users: [{user: a, password: a}, {user: b, password: b}] }"))
     async with rigged({"n/a": "a", "n/b": "b"}) as rig:
