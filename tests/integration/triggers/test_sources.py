@@ -186,6 +186,28 @@ async def test_k8s_creates_updates_and_edits_live_objects_from_a_file(tmp_path: 
         assert "deleted" in deleted.detail
 
 
+async def test_every_operation_on_workflows_takes_a_document_from_elsewhere(tmp_path: Path):
+    named = WORKFLOW.replace("generateName: build-", "name: build")
+    (tmp_path / "build.yaml").write_text(named)
+    (tmp_path / "template.yaml").write_text(
+        "{apiVersion: argoproj.io/v1alpha1, kind: WorkflowTemplate, metadata: {name: shared}, spec: {}}"
+    )
+    async with rigged() as rig:
+
+        async def operate(operation: str, name: str, event: str) -> Any:
+            raw = {"operation": operation, "source": {"file": {"path": str(tmp_path / name)}}}
+            outcome = await rig.run("argoWorkflow", raw, {}, event=event)
+            assert outcome.object is not None
+            return outcome.object
+
+        await operate("submit", "build.yaml", "e1")
+        assert (await operate("suspend", "build.yaml", "e2"))["spec"]["suspend"] is True
+        assert (await operate("stop", "build.yaml", "e3"))["spec"]["shutdown"] == "Stop"
+        await rig.run("k8s", {"source": {"file": {"path": str(tmp_path / "template.yaml")}}})
+        made = await operate("submit-from", "template.yaml", "e4")
+        assert made["spec"]["workflowTemplateRef"] == {"name": "shared"}
+
+
 async def test_parameters_that_do_not_fit_are_told(tmp_path: Path):
     (tmp_path / "x.yaml").write_text(WORKFLOW)
     raw = {"source": {"file": {"path": str(tmp_path / "x.yaml")}}, "parameters": [parameter("kind", "kind")]}
