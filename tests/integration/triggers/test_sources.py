@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import os
 import subprocess
 from base64 import b64decode
@@ -26,7 +27,7 @@ from events.runtime.executor import Executor
 from events.runtime.plans import compile_sensor
 from events.testing.certificates import Authority
 from events.testing.git import PASSWORD, USER, GitHTTP, commit, git, git_over_ssh, make_repository
-from events.testing.servers.moto import Moto
+from events.testing.servers.minio import Minio
 from events.testing.triggers import (
     Rig,
     Target,
@@ -519,37 +520,63 @@ async def test_git_that_is_not_installed_is_told(repository: Path, monkeypatch: 
 
 # S3
 
-KEYS = {"s3/id": "AKIAIOSFODNN7EXAMPLE", "s3/key": "wJalrXUtnFEMI"}
+KEYS = {"s3/id": Minio.user, "s3/key": Minio.password, "s3/wrong": "wrong-secret-key"}
+FOLDER = itertools.count()
 
 
 @pytest.fixture
-async def bucket(moto_server: Moto) -> AsyncIterator[tuple[Rig, dict[str, Any]]]:
-    """A rig, and the source of the object `ci/build.yaml` in the bucket `workflows`."""
-    host = moto_server.url.removeprefix("http://")
+async def stored(minio_server: Minio) -> AsyncIterator[tuple[Rig, dict[str, Any]]]:
+    """A rig, and the source of the object `ci/build 1.yaml` in a bucket of the test."""
+    bucket = f"workflows-{os.getpid()}-{next(FOLDER)}"
     async with rigged(KEYS) as rig:
         clients = Clients(rig.documents._secrets, rig.sessions)
-        client = await clients.get(
-            "s3", Account("us-east-1", Ref("s3", "id"), Ref("s3", "key"), "", moto_server.url)
-        )
-        await client.create_bucket(Bucket="workflows")
-        await client.put_object(Bucket="workflows", Key="ci/build.yaml", Body=WORKFLOW.encode())
+        account = Account(Minio.region, Ref("s3", "id"), Ref("s3", "key"), "", minio_server.url)
+        client = await clients.get("s3", account)
+        await client.create_bucket(Bucket=bucket)
+        await client.put_object(Bucket=bucket, Key="ci/build 1.yaml", Body=WORKFLOW.encode())
         await clients.aclose()
-        source = {
-            "endpoint": host, "insecure": True, "bucket": {"name": "workflows", "key": "ci/build.yaml"},
+        yield rig, {
+            "endpoint": minio_server.address, "insecure": True,
+            "bucket": {"name": bucket, "key": "ci/build 1.yaml"},
             "accessKey": {"name": "s3", "key": "id"}, "secretKey": {"name": "s3", "key": "key"},
         }  # fmt: skip
-        yield rig, source
 
 
-@pytest.mark.servers("moto")
-async def test_an_object_of_s3(bucket: tuple[Rig, dict[str, Any]], monkeypatch: pytest.MonkeyPatch):
-    rig, source = bucket
+@pytest.mark.servers("minio")
+async def test_an_object_of_s3(stored: tuple[Rig, dict[str, Any]], monkeypatch: pytest.MonkeyPatch):
+    rig, source = stored
     assert (await commit_of(rig, {"s3": source}))[0] == "abc123"
-    where = f"source s3 {source['endpoint']}/workflows/"
-    gone = {**source, "bucket": {"name": "workflows", "key": "gone"}}
-    assert (await refused(rig, {"s3": gone})).startswith(f"{where}gone: NoSuchKey")
     monkeypatch.setattr(_documents, "LIMIT", 100)
-    assert f"{where}ci/build.yaml: larger than the 100 bytes" in await refused(rig, {"s3": source})
-    with dead_port() as port:
-        away = await refused(rig, {"s3": {**source, "endpoint": f"127.0.0.1:{port}"}}, Retryable)
-        assert away.startswith(f"source s3 127.0.0.1:{port}/workflows/ci/build.yaml")
+    assert "ci/build 1.yaml: larger than the 100 bytes" in await refused(rig, {"s3": source})
+
+
+@pytest.mark.servers("minio")
+@pytest.mark.parametrize(
+    ("change", "kind", "said"),
+    [
+        ({"bucket": {"key": "gone"}}, Permanent, "gone: NoSuchKey"),
+        ({"bucket": {"name": "no-such-bucket"}}, Retryable, "NoSuchBucket"),
+        ({"secretKey": {"name": "s3", "key": "wrong"}}, Permanent, "SignatureDoesNotMatch"),
+        ({"accessKey": {"name": "s3", "key": "wrong"}}, Permanent, "InvalidAccessKeyId"),
+        ({"accessKey": {"name": "s3", "key": "gone"}}, Permanent, "no secret 's3', key 'gone'"),
+    ],
+)
+async def test_what_s3_refuses(
+    stored: tuple[Rig, dict[str, Any]], change: dict[str, Any], kind: type[Exception], said: str
+):
+    rig, source = stored
+    changed = {**source, **change, "bucket": {**source["bucket"], **change.get("bucket", {})}}
+    text = await refused(rig, {"s3": changed}, kind)
+    assert said in text
+    assert "wrong-secret-key" not in text
+
+
+async def test_an_s3_that_is_away():
+    async with rigged(KEYS) as rig:
+        with dead_port() as port:
+            source = {
+                "endpoint": f"127.0.0.1:{port}", "insecure": True, "bucket": {"name": "b", "key": "k"},
+                "accessKey": {"name": "s3", "key": "id"}, "secretKey": {"name": "s3", "key": "key"},
+            }  # fmt: skip
+            away = await refused(rig, {"s3": source}, Retryable)
+            assert away.startswith(f"source s3 127.0.0.1:{port}/b/k: ")
