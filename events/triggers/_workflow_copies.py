@@ -10,7 +10,7 @@ from typing import Any
 
 from events.kube._base import Invalid, Object
 from events.triggers._workflow_nodes import FAILED, Node, Nodes, name_of, node_id, nodes_of, phase_of
-from events.triggers._workflow_retry import ARCHIVING, COMPLETED, PHASE, after, open_spec
+from events.triggers._workflow_retry import ARCHIVING, COMPLETED, PHASE, open_spec, succeeded_behind
 
 PREFIX = "workflows.argoproj.io"
 OWN = frozenset(
@@ -110,10 +110,6 @@ def copy_of(node: Node, nodes: Nodes, names: tuple[str, str], now: str) -> Node 
     at = None if ran else now
     pending = {key: value for key, value in copied.items() if key != "message"}
     return {**pending, "phase": "Pending", "startedAt": at, "finishedAt": at}
-
-
-def succeeded_behind(node: Node, nodes: Nodes) -> bool:
-    return any(nodes[one].get("phase") == "Succeeded" for one in after(node.get("children") or (), nodes))
 
 
 def renamed(node: Node, nodes: Nodes, names: tuple[str, str]) -> Node:

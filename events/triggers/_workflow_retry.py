@@ -61,29 +61,29 @@ def retried(
 def taken_out(nodes: Nodes, workflow: str, again: Chosen | None) -> frozenset[str]:
     """Nodes that failed or were chosen, what came after them, and exit handlers."""
     first = {id_ for id_, node in nodes.items() if has_failed(node, nodes) or (again and again(node))}
-    first |= {whole for id_ in first if (whole := attempts_of(id_, nodes)) is not None}
     exits = {id_ for id_, node in nodes.items() if str(node.get("name", "")).startswith(f"{workflow}.onExit")}
     return frozenset(after(first | exits, nodes))
 
 
 def has_failed(node: Node, nodes: Nodes) -> bool:
     """A node that ran something and failed, unless the workflow went on behind it."""
-    if node.get("phase") not in FAILED or node.get("type") in GROUPS - {"Retry"}:
+    if node.get("phase") not in FAILED or node.get("type") in GROUPS:
         return False
+    tried = retry_of(node, nodes) or node
+    return not succeeded_behind(tried, nodes)
+
+
+def retry_of(node: Node, nodes: Nodes) -> Node | None:
+    """The Retry node whose attempt this is."""
+    for other in nodes.values():
+        if other.get("type") == "Retry" and node.get("id") in (other.get("children") or ()):
+            return other
+    return None
+
+
+def succeeded_behind(node: Node, nodes: Nodes) -> bool:
     behind = after(node.get("children") or (), nodes)
-    return not any(nodes[one].get("phase") == "Succeeded" for one in behind)
-
-
-def attempts_of(id_: str, nodes: Nodes) -> str | None:
-    """The Retry node whose attempt this is: it starts over as a whole."""
-    return next(
-        (
-            other
-            for other, node in nodes.items()
-            if node.get("type") == "Retry" and id_ in (node.get("children") or ())
-        ),
-        None,
-    )
+    return any(nodes[one].get("phase") == "Succeeded" for one in behind)
 
 
 def after(ids: Iterable[str], nodes: Nodes) -> set[str]:
