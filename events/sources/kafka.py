@@ -1,17 +1,23 @@
 """kafka: records of one Kafka topic.
 
 Spec      EventSource.spec.kafka.<eventName>
-Payload   {topic, key, partition, body, timestamp, headers, metadata}
+Payload   {topic, key, partition, body, timestamp, headers, metadata}; body is the JSON of the value with
+          jsonBody, else base64 text; null for a record without value
 Delivery  at least once: an offset is committed (or, without a group, stored with the event) only after
-          the bus has stored the event; the offset makes a second reading harmless
+          the bus has stored the event. Its id is made of topic, partition and offset: a second reading is
+          harmless. The place is kept from the first start on: what comes while the source is away is read
 Upstream  pkg/eventsources/sources/kafka/start.go
 """
 
 from __future__ import annotations
 
+import asyncio
 import re
 from collections.abc import Iterable, Iterator
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any, ClassVar
 
+import orjson
 from pydantic import Field
 
 from events.api.common import (
@@ -26,6 +32,17 @@ from events.api.common import (
     check_tls,
 )
 from events.api.eventsource import BrokerSourceConfig
+from events.clients.kafka import Brokers, start, stop
+from events.clients.kafka_settings import consumer_settings
+from events.clients.schema_registry import Registry, Schemas
+from events.errors import Permanent
+from events.lang.json_parts import body_json, metadata_json
+from events.sources._base import Emit, Payload, Replay, Source, SourceContext
+from events.sources._kafka import Group, Partition, Reader
+from events.sources._queue import BATCH_MESSAGES, malformed, store
+
+if TYPE_CHECKING:
+    from aiokafka import AIOKafkaConsumer, ConsumerRecord
 
 
 class KafkaConfig(BrokerSourceConfig):
@@ -48,6 +65,7 @@ class KafkaConfig(BrokerSourceConfig):
         """A group or a partition; whole certificates."""
         yield from self._place()
         yield from check_tls(self.tls)
+        yield from self._settings()
         if self.consumer_group:
             strategies = ("range", "roundrobin", "sticky")
             given, field = self.consumer_group.rebalance_strategy, "consumerGroup.rebalanceStrategy"
@@ -59,3 +77,138 @@ class KafkaConfig(BrokerSourceConfig):
             yield Problem("", "has neither consumerGroup nor partition", hint, "required")
         if self.partition and not self.consumer_group and not re.fullmatch(r"[+-]?[0-9]+", self.partition):
             yield Problem("partition", f"not a number: {self.partition!r}", 'as in partition: "0"')
+
+    def _settings(self) -> Iterator[Problem]:
+        try:
+            for path, reason in consumer_settings(self.config).problems:
+                hint = "take it out, or see the settings of this source"
+                yield Problem("config", f"{path} {reason}", hint, "no-effect", "warning")
+        except ValueError as exc:
+            yield Problem("config", f"not usable: {exc}", "write a mapping in YAML", "yaml", "warning")
+
+
+class KafkaSource(Source[KafkaConfig]):
+    """Records, batch by batch: one emit and one commit for each."""
+
+    kind: ClassVar[str] = "kafka"
+    extra: ClassVar[str | None] = "kafka"
+    requires: ClassVar[tuple[str, ...]] = ("aiokafka",)
+    replay: ClassVar[Replay] = "acked"
+
+    def __init__(self, cfg: KafkaConfig, ctx: SourceContext) -> None:
+        super().__init__(cfg, ctx)
+        self._metadata = metadata_json(cfg.metadata)
+        self._id = f"{ctx.source}:{ctx.event}:{cfg.url.partition(',')[0]}"
+        self._schemas = self._registry()
+
+    @property
+    def single(self) -> bool:
+        """A partition alone is for one process; members of a group share."""
+        return self.cfg.consumer_group is None
+
+    def _registry(self) -> Schemas | None:
+        """Like upstream: the values are Avro only with jsonBody."""
+        if self.cfg.schema_registry is None or not self.cfg.json_body:
+            return None
+        return Schemas(Registry.of(self.cfg.schema_registry), self.ctx.secrets, self.ctx.sessions)
+
+    async def run(self, emit: Emit) -> None:
+        """Raises Retryable (brokers away), Permanent (login, permission, no such topic or partition)."""
+        if self.cfg.aws_msk_iam_auth is not None:
+            raise Permanent("awsMskIamAuth is not available in this version: use sasl with SCRAM-SHA-512")
+        brokers = Brokers.of(self.cfg.url, self.cfg.tls, self.cfg.sasl)
+        reader = await self._reader(brokers)
+        settings = await brokers.settings(self.ctx.secrets)
+        consumer = self._consumer(reader, settings)
+        await start(consumer, brokers, settings)
+        try:
+            cursor = await reader.begin()
+            if cursor is not None:
+                await emit([], cursor)
+            self.ctx.ready()
+            await self._read(reader, emit)
+        finally:
+            reader.release()
+            await stop(consumer)
+
+    async def _reader(self, brokers: Brokers) -> Reader:
+        group = self.cfg.consumer_group
+        if group is None:
+            partition = int(self.cfg.partition)
+            return Partition(brokers, self.cfg.topic, partition, await self.ctx.cursor())
+        name = group.group_name or f"{self.ctx.namespace}.{self.ctx.source}.{self.ctx.event}"
+        return Group(
+            brokers, self.cfg.topic, name, oldest=group.oldest, strategy=group.rebalance_strategy
+        )  # fmt: skip
+
+    def _consumer(self, reader: Reader, settings: dict[str, Any]) -> AIOKafkaConsumer:
+        from aiokafka import AIOKafkaConsumer
+
+        given = consumer_settings(self.cfg.config).arguments
+        try:
+            consumer = AIOKafkaConsumer(**{**settings, **given, **reader.arguments()})
+        except ValueError as exc:
+            raise Permanent(f"config: {exc}") from exc
+        reader.prepare(consumer)
+        return consumer
+
+    async def _read(self, reader: Reader, emit: Emit) -> None:
+        limit = self.cfg.limit_events_per_second
+        most = min(BATCH_MESSAGES, limit) if limit > 0 else BATCH_MESSAGES
+        clock = asyncio.get_running_loop().time
+        while True:
+            began, records = clock(), await reader.batch(most)
+            payloads = await self._payloads(records)
+            if payloads:
+                await store(self.ctx, emit, payloads, reader.cursor(records))
+            elif (cursor := reader.cursor(records)) is not None:
+                await emit([], cursor)
+            await reader.settle(records)
+            if limit > 0:
+                await asyncio.sleep(began + len(records) / limit - clock())
+
+    async def _payloads(self, records: list[ConsumerRecord[bytes, bytes]]) -> list[Payload]:
+        found = []
+        for record in records:
+            try:
+                found.append(Payload(await self._data(record), self._named(record)))
+            except ValueError as exc:
+                place = f"record {record.offset} of {record.topic}, partition {record.partition}"
+                malformed(self.ctx, place, exc)
+        return found
+
+    async def _data(self, record: ConsumerRecord[bytes, bytes]) -> bytes:
+        """Raises ValueError for a value that is not what it is to be."""
+        value = record.value
+        if value is None:
+            body = b"null"
+        elif self._schemas is not None:
+            body = await self._schemas.decode(value)
+        else:
+            body = body_json(value, self.cfg.json_body)
+        return event_data(record, body, self._metadata)
+
+    def _named(self, record: ConsumerRecord[bytes, bytes]) -> str:
+        return f"{self._id}:{record.topic}:{record.partition}:{record.offset}"
+
+
+def event_data(record: ConsumerRecord[bytes, bytes], body: bytes, metadata: bytes = b"") -> bytes:
+    """The data of the event. Of headers with the same name the last one stays, as upstream."""
+    headers = {name: readable(value) for name, value in record.headers}
+    return b'{"topic":%b,"key":%b,"partition":%d,"body":%b,"timestamp":"%b","headers":%b%b}' % (
+        orjson.dumps(record.topic), orjson.dumps(readable(record.key)), record.partition, body,
+        go_time(record.timestamp).encode(), orjson.dumps(headers), metadata,
+    )  # fmt: skip
+
+
+def readable(data: bytes | None) -> str:
+    return (data or b"").decode(errors="replace")
+
+
+def go_time(milliseconds: int) -> str:
+    """A time as Go prints it in UTC; a record without one has Go's zero time."""
+    if milliseconds < 0:
+        return "0001-01-01 00:00:00 +0000 UTC"
+    second, rest = divmod(milliseconds, 1000)
+    fraction = f".{rest:03}".rstrip("0") if rest else ""
+    return f"{datetime.fromtimestamp(second, UTC):%Y-%m-%d %H:%M:%S}{fraction} +0000 UTC"

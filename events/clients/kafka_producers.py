@@ -1,0 +1,77 @@
+"""Producers of Kafka, shared: one for each distinct address, login and way of sending.
+
+Library   aiokafka (extra `kafka`)
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+from collections import defaultdict
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from events.clients.kafka import Brokers, start, stop
+from events.clients.secrets import Secrets
+from events.clients.tls import read_pems
+
+if TYPE_CHECKING:
+    from aiokafka import AIOKafkaProducer
+
+MAX_REQUEST = 64 << 20
+"""Bytes: the broker decides what is too large, not the client."""
+
+
+class Sending(msgspec.Struct, frozen=True):
+    """How records are sent. `acks` as in the protocol: -1 is all replicas; `linger` is in milliseconds."""
+
+    acks: int = -1
+    compression: str | None = None
+    linger: int = 0
+
+
+class Producers:
+    """Made at first use, kept until `aclose`; renewed secrets make new ones."""
+
+    def __init__(self, secrets: Secrets) -> None:
+        self._secrets = secrets
+        self._made: dict[Any, AIOKafkaProducer] = {}
+        self._making: defaultdict[Any, asyncio.Lock] = defaultdict(asyncio.Lock)
+
+    def __len__(self) -> int:
+        return len(self._made)
+
+    async def get(self, brokers: Brokers, sending: Sending) -> AIOKafkaProducer:
+        """A producer that has been connected. A broker that is away delays only those who ask for it.
+
+        Raises Retryable, Permanent.
+        """
+        place = (brokers, sending, await self._digest(brokers))
+        if place not in self._made:
+            async with self._making[place]:
+                if place not in self._made:
+                    self._made[place] = await self._make(brokers, sending)
+        return self._made[place]
+
+    async def _digest(self, brokers: Brokers) -> bytes:
+        """Tells logins and certificates apart, without keeping them."""
+        texts = [await self._secrets.read(ref) for ref in (brokers.user, brokers.password) if ref]
+        pems = await read_pems(brokers.tls, self._secrets) if brokers.tls else ()
+        return hashlib.sha256(msgspec.msgpack.encode([texts, tuple(pems)])).digest()
+
+    async def _make(self, brokers: Brokers, sending: Sending) -> AIOKafkaProducer:
+        from aiokafka import AIOKafkaProducer
+
+        settings = await brokers.settings(self._secrets)
+        producer = AIOKafkaProducer(
+            **settings, acks=sending.acks, compression_type=sending.compression, linger_ms=sending.linger,
+            max_request_size=MAX_REQUEST,
+        )  # fmt: skip
+        await start(producer, brokers, settings)
+        return producer
+
+    async def aclose(self) -> None:
+        made = list(self._made.values())
+        self._made.clear()
+        await asyncio.gather(*(stop(producer) for producer in made))
