@@ -29,12 +29,13 @@ from events.api.common import (
 from events.api.sensor import Parameters, TriggerConfig, check_parameters
 from events.clients.exchange import Sending, exchange
 from events.clients.http import check_url, retry_after, shown
-from events.clients.secrets import Ref, config_map, secret
+from events.clients.secrets import Ref, secret
 from events.clients.tls import TlsRefs, session_of
 from events.errors import EvaluationError, ExpressionError, Permanent
 from events.event import Firing, Outcome, Request
 from events.sensors.parameters import Resolve, compile_payload, compile_source
 from events.triggers._base import Render, Trigger
+from events.triggers._secure import ref_of
 from events.triggers._text import Body
 
 if TYPE_CHECKING:
@@ -194,16 +195,6 @@ def compile_dynamic(item: TriggerParameter) -> Resolve:
     if item.src is None or not item.dest:
         raise ExpressionError("a dynamic header needs src and dest", item.dest)
     return compile_source(item.src)
-
-
-def ref_of(header: SecureHeader) -> Ref:
-    """The reference behind one secure header. Raises ExpressionError when it names none."""
-    source = header.value_from
-    if source is not None and source.secret_key_ref is not None:
-        return secret(source.secret_key_ref)
-    if source is not None and source.config_map_key_ref is not None:
-        return config_map(source.config_map_key_ref)
-    raise ExpressionError("a secure header needs valueFrom.secretKeyRef or configMapKeyRef", header.name)
 
 
 def basic_refs(cfg: HTTPConfig) -> tuple[Ref | None, Ref | None] | None:
