@@ -4,7 +4,7 @@ Login     user and password go through the environment to a credential helper fo
           lies in a private folder while git runs. Neither is an argument or in a message
 Limits    https, http, ssh and local repositories; no redirects, prompts, hooks, filters, submodules or
           settings of the machine; git and what it starts end at the deadline
-Guard     the address that was checked is the one that git connects to
+Guard     the address that was checked is the one that git connects to (over HTTP: git 2.37 and newer)
 """
 
 from __future__ import annotations
@@ -26,6 +26,9 @@ from events.errors import EventsError, Permanent, Retryable
 
 TIMEOUT = 60.0
 """Seconds for a fetch."""
+
+KEPT = ("PATH", "LANG", "TMPDIR", "SSL_CERT_FILE", "SSL_CERT_DIR", "GIT_EXEC_PATH")
+"""Variables of the environment that git sees: no proxy, no settings of git."""
 
 TOLD = 300
 """Characters of git's complaint that are kept."""
@@ -126,37 +129,30 @@ class Git:
 
     def prepare(self, place: Place, address: str | None, private: Path) -> None:
         """What git has to know of the way there. The key is written to the folder `private`."""
-        keep = ("PATH", "LANG", "TMPDIR", "SSL_CERT_FILE", "SSL_CERT_DIR", "GIT_EXEC_PATH")
-        self._environ = {name: os.environ[name] for name in keep if name in os.environ} | {
+        self._environ = {name: os.environ[name] for name in KEPT if name in os.environ} | {
             "HOME": str(private), "GIT_CONFIG_NOSYSTEM": "1", "GIT_CONFIG_GLOBAL": os.devnull,
             "GIT_TERMINAL_PROMPT": "0", "GIT_ALLOW_PROTOCOL": "https:http:ssh:file", "GIT_NO_LAZY_FETCH": "1",
         }  # fmt: skip
-        self._options = ["-c", "credential.helper=", "-c", f"core.hooksPath={os.devnull}", "-c", "gc.auto=0"]
+        settings = {"credential.helper": "", "core.hooksPath": os.devnull, "gc.auto": "0"}
         if place.scheme in {"http", "https"}:
-            self._options += self._over_http(place, address)
-        elif place.scheme == "ssh":
-            self._environ["GIT_SSH_COMMAND"] = shlex.join(self._over_ssh(place, address, private))
-
-    def _over_http(self, place: Place, address: str | None) -> Iterator[str]:
-        yield from (
-            "-c",
-            "http.followRedirects=false",
-            "-c",
-            "http.lowSpeedLimit=1",
-            "-c",
-            "http.lowSpeedTime=20",
-        )
-        if address is not None:
-            shape = f"[{address}]" if ":" in address else address
-            yield from ("-c", f"http.curloptResolve={place.host}:{place.port}:{shape}")
-        if self._login.user or self._login.password:
+            settings |= self._over_http(place, address)
             self._environ |= {
                 "EVENTS_GIT_USER": self._login.user,
                 "EVENTS_GIT_PASSWORD": self._login.password,
             }
-            host = f"[{place.host}]" if ":" in place.host else place.host
-            yield from ("-c", f"credential.{place.scheme}://{host}:{place.port}.helper={HELPER}")
-            yield from ("-c", f"credential.{place.scheme}://{host}.helper={HELPER}")
+        elif place.scheme == "ssh":
+            self._environ["GIT_SSH_COMMAND"] = shlex.join(self._over_ssh(place, address, private))
+        self._options = [word for name, text in settings.items() for word in ("-c", f"{name}={text}")]
+
+    def _over_http(self, place: Place, address: str | None) -> dict[str, str]:
+        settings = {"http.followRedirects": "false", "http.lowSpeedLimit": "1", "http.lowSpeedTime": "20"}
+        host = bracketed(place.host)
+        if address is not None:
+            settings["http.curloptResolve"] = f"{host}:{place.port}:{bracketed(address)}"
+        if self._login.user or self._login.password:
+            settings[f"credential.{place.scheme}://{host}:{place.port}.helper"] = HELPER
+            settings[f"credential.{place.scheme}://{host}.helper"] = HELPER
+        return settings
 
     def _over_ssh(self, place: Place, address: str | None, private: Path) -> Iterator[str]:
         yield from ("ssh", "-F", os.devnull, "-o", "BatchMode=yes", "-o", "ConnectTimeout=10")
@@ -205,6 +201,11 @@ class Git:
         if process.returncode:
             raise complaint(self.what, err.decode(errors="replace"), self._login)
         return out
+
+
+def bracketed(host: str) -> str:
+    """As it stands in a URL."""
+    return f"[{host}]" if ":" in host else host
 
 
 NOISE = ("hint:", "warning:")

@@ -12,6 +12,7 @@ from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from weakref import WeakValueDictionary
 
 from events.clients import git
 from events.clients.aws import Account, Clients, translated
@@ -76,7 +77,7 @@ class Documents:
     def __init__(self, secrets: Secrets, sessions: Sessions) -> None:
         self._secrets, self._sessions = secrets, sessions
         self._aws: Clients | None = None
-        self._folders: dict[str, asyncio.Lock] = {}
+        self._folders: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
         self._tokens: dict[tuple[str, App], AppToken] = {}
 
     async def read(self, source: ArtifactLocation) -> bytes:
@@ -139,7 +140,8 @@ class Documents:
         read = partial(git.read_file, wanted, await self._login(spec, url), self._sessions, LIMIT)
         if folder is None:
             return await read()
-        async with self._folders.setdefault(spec.clone_directory, asyncio.Lock()):
+        lock = self._folders.setdefault(spec.clone_directory, asyncio.Lock())
+        async with lock:
             return await read()
 
     async def _login(self, spec: GitArtifact, url: str) -> git.Login:

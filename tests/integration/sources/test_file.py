@@ -60,16 +60,17 @@ async def test_each_kind_of_change(
 
 async def test_a_file_that_grows_is_told_once_when_it_is_whole(tmp_path: Path):
     async with rigged() as rig:
-        await rig.start("file", config(tmp_path, "CREATE", settleDuration="400ms"))
+        await rig.start("file", config(tmp_path, "CREATE", settleDuration="2s"))
         with (tmp_path / "big.txt").open("w") as stream:
-            for _ in range(8):
+            for _ in range(5):
                 stream.write("x" * 1000)
                 stream.flush()
                 await asyncio.sleep(0.1)
                 assert rig.emitted == []
         await rig.until(1)
-        await asyncio.sleep(0.5)
-        assert len(rig.emitted) == 1
+        (tmp_path / "next.txt").touch()
+        await rig.until(2)
+        assert [data["name"] for data in rig.data] == [f"{tmp_path}/{name}.txt" for name in ("big", "next")]
 
 
 async def test_the_path_alone_counts(tmp_path: Path):

@@ -13,6 +13,7 @@ import pytest
 import events.clients.sftp
 from events.clients.http import Sessions
 from events.errors import Permanent, Retryable
+from events.testing.proxy import Proxy
 from events.testing.sftp import LOCKED, PASSWORD, USER, SFTPServer, sftp_server
 from events.testing.sources import rigged
 from events.testing.triggers import dead_port, silent_port
@@ -93,9 +94,9 @@ async def test_files_that_left_also_while_the_source_was_down(server: SFTPServer
 
 async def test_a_file_that_is_uploaded_slowly_is_told_when_it_is_whole(server: SFTPServer):
     async with rigged(secrets(server)) as rig:
-        await rig.start("sftp", config(settleDuration="500ms"))
+        await rig.start("sftp", config(settleDuration="2s"))
         with (server.root / "in" / "big.csv").open("w") as stream:
-            for _ in range(8):
+            for _ in range(5):
                 stream.write("x" * 1000)
                 stream.flush()
                 await asyncio.sleep(0.1)
@@ -210,3 +211,25 @@ async def test_the_address_guard_holds(server: SFTPServer):
         rig.sessions = Sessions("strict")
         with pytest.raises(Permanent, match="the address guard refuses its address"):
             await rig.start("sftp", config())
+
+
+async def test_connections_that_break_or_fall_silent_are_made_anew(
+    server: SFTPServer, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(events.clients.sftp, "LIST_TIMEOUT", 0.5)
+    monkeypatch.setattr(events.clients.sftp, "CLOSE_TIMEOUT", 0.2)
+    folder = server.root / "in"
+    async with Proxy(server.port) as proxy, rigged(secrets(server, address=f"127.0.0.1:{proxy.port}")) as rig:
+        await rig.start("sftp", config(), supervised=True)
+        proxy.cut()
+        (folder / "1.csv").write_text("x")
+        await rig.until(1)
+        assert str(rig.failures[-1]) == f"{SERVER}: the connection is lost"
+        proxy.black_hole()
+        (folder / "2.csv").write_text("x")
+        async with asyncio.timeout(10):
+            while "no listing in 0.5 s" not in str(rig.failures[-1]):
+                await asyncio.sleep(0.05)
+        await proxy.heal()
+        await rig.until(2, 20)
+        assert [data["name"] for data in rig.data] == ["1.csv", "2.csv"]

@@ -487,7 +487,7 @@ async def test_over_ssh_hosts_are_checked_and_keys_needed(ssh: tuple[asyncssh.SS
 
 
 async def test_a_git_server_that_is_silent_is_given_up(repository: Path, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(client, "TIMEOUT", 0.5)
+    monkeypatch.setattr(client, "TIMEOUT", 3.0)
     started = asyncio.Event()
 
     async def silent(_: web.BaseRequest) -> web.StreamResponse:
@@ -497,7 +497,7 @@ async def test_a_git_server_that_is_silent_is_given_up(repository: Path, monkeyp
 
     async with rigged() as rig, serving(silent) as url:
         text = await refused(rig, of(f"{url}/shop/.git", branch="dev"), Retryable)
-        assert text == f"git {url}/shop/.git, refs/heads/dev: not fetched in 0.5 s"
+        assert text == f"git {url}/shop/.git, refs/heads/dev: not fetched in 3 s"
         assert started.is_set()
         left = await asyncio.to_thread(
             subprocess.run, ["pgrep", "-P", str(os.getpid()), "-f", "shop/.git"], capture_output=True
