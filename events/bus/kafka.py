@@ -33,7 +33,7 @@ from events.bus._base import (
     Topic,
 )
 from events.bus.kafka_history import History
-from events.bus.kafka_leases import CURSOR, Beat, Board, KafkaLease, claim
+from events.bus.kafka_leases import CURSOR, Beat, Board, KafkaLease, claim, fence
 from events.bus.kafka_link import EARLIEST, Link
 from events.bus.kafka_publisher import Publisher, Side
 from events.bus.kafka_reader import KafkaReader
@@ -41,7 +41,7 @@ from events.bus.kafka_scan import Scanner
 from events.bus.kafka_shard import OwnedShard, Site, Table
 from events.bus.kafka_topics import DEFAULT_BYTES, Creation, Topics, prepare
 from events.bus.kafka_wire import Record, record_of
-from events.clients.kafka import Brokers
+from events.clients.kafka import Brokers, abandon
 from events.clients.secrets import Secrets
 from events.errors import BusUnavailable, EventsError, Fenced, TooLarge
 from events.event import Decision, Delivery, Event
@@ -273,24 +273,31 @@ class KafkaBus:
     async def _take(self, name: str, ttl: float) -> KafkaLease | None:
         clock = asyncio.get_running_loop().time
         started, beat = clock(), Beat(0, ttl, self._owner)
-        settings: dict[str, Any] = {
-            "transactional_id": f"{self._topics.events}.{name.encode('ascii', 'backslashreplace').decode()}",
-            "max_request_size": 1 << 30, "max_batch_size": self._facts.state_bytes,
-        }  # fmt: skip
-        producer = await claim(self._link, self._board, name, beat, settings)
-        if producer is None:
+        if not await claim(self._link, self._board, name, beat, self._topics.events):
             return None
         lease = KafkaLease(name, beat, started + ttl, self._say)
         shard = shard_of_lease(name, self.shards)
-        if shard is None:
-            await producer.stop()
-        else:
-            site = Site(self._link, self._topics, shard, self._group)
-            table = await self._table(shard)
-            self._owned[shard] = OwnedShard(site, lease, producer, table, self._tasks)
+        if shard is not None and not await self._own(shard, lease, beat):
+            return None
         self._leases[name] = lease
         self._tasks.start(f"kafka beat {name}", lease.beat())
         return lease
+
+    async def _own(self, shard: int, lease: KafkaLease, beat: Beat) -> bool:
+        """Fence the former owner, then read what it has stored."""
+        producer = await fence(
+            self._link, self._board, lease.name, beat, self._topics.events, self._facts.state_bytes
+        )
+        if producer is None:
+            return False
+        try:
+            table = await self._table(shard)
+        except BaseException:
+            await abandon(producer)
+            raise
+        site = Site(self._link, self._topics, shard, self._group)
+        self._owned[shard] = OwnedShard(site, lease, producer, table, self._tasks)
+        return True
 
     def _say(self, record: Record) -> asyncio.Future[Any]:
         return self._publisher.put([], [Side(self.shards, record)])

@@ -79,8 +79,13 @@ async def transact(
     sending = [deliver(producer, topic, batches) for topic, batches in topics.items() if batches]
     if mirror is not None:
         sending.append(producer.send_offsets_to_transaction(mirror.offsets, mirror.group))
-    await asyncio.gather(*sending)
-    await producer.commit_transaction()
+    try:
+        await asyncio.gather(*sending)
+        await producer.commit_transaction()
+    finally:
+        end = producer._txn_manager.wait_for_transaction_end()
+        if end.done() and not end.cancelled():
+            end.exception()  # the same that was raised: nobody else asks for it
 
 
 class Mirror(NamedTuple):

@@ -1,7 +1,9 @@
 """kafka_leases: who may write for a name; and the newest cursors, which lie in the same partition.
 
-Term     the newest epoch of a name, written in a transaction of the name's own transactional id: taking the
-         id over ends the former holder's producer at the broker, so what it still sends is refused
+Term     the newest epoch of a name, written in a transaction of the name's own transactional id, so that
+         claims come one after the other
+Fence    the holder of a shard commits with another transactional id of the name: taking that over ends the
+         former holder's producer at the broker, so what it still sends is refused
 Beat     what a holder writes every third of its ttl, and when it releases; counts only with the newest epoch
 Taking   when the holder has released, or its last beat was seen a ttl ago by our own clock; clocks of
          machines are not compared
@@ -139,15 +141,21 @@ class Board:
 
     async def free(self, name: bytes, owner: str) -> None:
         """Until nobody else can hold the name, by what was stored up to now. Raises BusUnavailable."""
-        clock = asyncio.get_running_loop().time
         while True:
             await self.catch_up()
-            claim = self.claims.get(name)
-            if claim is None or claim.released.is_set() or claim.owner == owner or claim.until <= clock():
+            held = self.held(name, owner)
+            if held is None:
                 return
             with suppress(TimeoutError):
-                async with asyncio.timeout_at(claim.until):
-                    await claim.released.wait()
+                async with asyncio.timeout_at(held.until):
+                    await held.released.wait()
+
+    def held(self, name: bytes, owner: str) -> Claim | None:
+        """The claim of somebody else that is in force."""
+        claim = self.claims.get(name)
+        if claim is None or claim.released.is_set() or claim.owner == owner:
+            return None
+        return None if claim.until <= asyncio.get_running_loop().time() else claim
 
     async def _drop(self) -> None:
         if self._consumer is not None:
@@ -210,19 +218,22 @@ def encoded(beat: Beat) -> bytes:
     return msgspec.msgpack.encode(beat)
 
 
-async def claim(
-    link: Link, board: Board, name: str, beat: Beat, settings: dict[str, Any]
-) -> AIOKafkaProducer | None:
-    """Take a name that is free: fence the former holder, write the next epoch into `beat` and the board.
+async def claim(link: Link, board: Board, name: str, beat: Beat, prefix: str) -> bool:
+    """Write the next epoch of a name that is free into `beat` and the board. Raises BusUnavailable.
 
-    Returns the producer that only this epoch can use; None: somebody was faster. Raises BusUnavailable.
+    Claims of a name come one after the other: who has its transactional id ends claims that are not stored
+    yet, and sees those that are. False: somebody else was faster.
     """
     from aiokafka.errors import ProducerFenced
 
     key = name.encode("utf-8", "surrogatepass")
-    producer = await link.producer(transaction_timeout_ms=FENCE_MS, **settings)
+    producer = await link.producer(
+        transactional_id=transactional_id(prefix, name, "claim"), transaction_timeout_ms=FENCE_MS
+    )
     try:
         await board.catch_up()
+        if board.held(key, beat.owner) is not None:
+            return False
         known = board.claims.get(key)
         beat.epoch = (known.epoch if known else 0) + 1
         packed = Packed(producer, BATCH_BYTES)
@@ -231,9 +242,31 @@ async def claim(
             async with asyncio.timeout(PATIENCE):
                 await transact(producer, {board.topic: packed.batches})
     except ProducerFenced:
+        return False
+    finally:
         await abandon(producer)
-        return None
+    return True
+
+
+async def fence(
+    link: Link, board: Board, name: str, beat: Beat, prefix: str, batch_bytes: int
+) -> AIOKafkaProducer | None:
+    """The producer of this epoch, which fences that of the former one. None: there is a newer epoch."""
+    producer = await link.producer(
+        transactional_id=transactional_id(prefix, name, "commit"), transaction_timeout_ms=FENCE_MS,
+        max_batch_size=batch_bytes, max_request_size=1 << 30,
+    )  # fmt: skip
+    try:
+        await board.catch_up()
+        newest = board.claims[name.encode("utf-8", "surrogatepass")].epoch
     except BaseException:
         await abandon(producer)
         raise
-    return producer
+    if newest == beat.epoch:
+        return producer
+    await abandon(producer)
+    return None
+
+
+def transactional_id(prefix: str, name: str, use: str) -> str:
+    return f"{prefix}.{name.encode('ascii', 'backslashreplace').decode()}.{use}"

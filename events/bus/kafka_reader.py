@@ -112,10 +112,12 @@ class KafkaReader:
         while self.end is None:
             try:
                 consumer = self._consumer or await self._connect()
+                if new := (consumer.partitions_for_topic(self._topic) or set()) - self._at.keys():
+                    await self._grow(new)
+                    continue
                 found = await consumer.getmany(timeout_ms=POLL_MS, max_records=BATCH)
                 if batch := await self._taken(consumer, found):
                     return batch
-                await self._grow(consumer)
                 if clock() - looked > STUCK:
                     looked = clock()
                     await self._check()
@@ -196,13 +198,12 @@ class KafkaReader:
                 self._consumer.seek(place, first)
         return Batch([], dict(self._at), gaps) if gaps else None
 
-    async def _grow(self, consumer: AIOKafkaConsumer) -> None:
-        known = consumer.partitions_for_topic(self._topic) or set()
-        if new := sorted(known - self._at.keys()):
-            for partition in new:
-                self._at[partition] = self._from[partition] = 0
-                self._windows[partition] = Window()
-            await self._drop()
+    async def _grow(self, new: set[int]) -> None:
+        """The next consumer reads these too."""
+        for partition in new:
+            self._at[partition] = self._from[partition] = 0
+            self._windows[partition] = Window()
+        await self._drop()
 
     async def _check(self) -> None:
         """Start again with a new consumer when the brokers have more than it hands out."""

@@ -14,6 +14,7 @@ import asyncio
 import logging
 import math
 from collections.abc import Iterator
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import msgspec
@@ -100,7 +101,7 @@ class OwnedShard:
         self._wake = asyncio.Event()
         self._serial = int.from_bytes(max(table.done, default=b""), "big")
         self._mirrored: Mark | None = table.mark
-        self._mirror_at = 0.0
+        self._mirror_at, self._mirrors = 0.0, True
         self._closing = False
         self._task = tasks.start(f"kafka {lease.name}", self._run())
 
@@ -130,13 +131,30 @@ class OwnedShard:
 
     async def _run(self) -> None:
         while self._waiting or not self._closing:
-            await self._wake.wait()
-            self._wake.clear()
+            await self._pause()
             group = [(changes, done) for changes, done in self._waiting if not done.done()]
             self._waiting = []
             if group:
                 await self._store(group)
+            if self._mirror_due() <= 0:
                 await self._mirror()
+        if self._mirror_due() < math.inf:
+            await self._mirror()
+
+    async def _pause(self) -> None:
+        """Until something is to be stored, or the mark to be shown."""
+        due = self._mirror_due()
+        with suppress(TimeoutError):
+            async with asyncio.timeout(None if due == math.inf else max(due, 0.0)):
+                await self._wake.wait()
+        self._wake.clear()
+
+    def _mirror_due(self) -> float:
+        """Seconds until the mark has to be shown to others."""
+        shown = self.table.mark is None or self.table.mark == self._mirrored
+        if shown or not self._mirrors or self.lease.lost.is_set():
+            return math.inf
+        return self._mirror_at - asyncio.get_running_loop().time()
 
     async def _store(self, group: list[tuple[Changes, asyncio.Future[None]]]) -> None:
         answer: EventsError | None = None
@@ -181,20 +199,19 @@ class OwnedShard:
             self.table.apply(record.key, record.value, batch.first + number)
 
     async def _mirror(self) -> None:
-        """The mark for others to see, when it moved and it is time; in a transaction of its own."""
+        """Show the mark to others, in a transaction of its own."""
         from aiokafka import TopicPartition
         from aiokafka.errors import KafkaError
 
-        mark, now = self.table.mark, asyncio.get_running_loop().time()
-        if mark is None or mark == self._mirrored or now < self._mirror_at or self.lease.lost.is_set():
-            return
-        self._mirrored, self._mirror_at = mark, now + MIRROR_EVERY
+        mark = self.table.mark
+        assert mark is not None
+        self._mirrored, self._mirror_at = mark, asyncio.get_running_loop().time() + MIRROR_EVERY
         places = {TopicPartition(self._site.topics.events, p): offset for p, offset in mark.offsets.items()}
         try:
             async with asyncio.timeout(PATIENCE):
                 await transact(self._producer, {}, Mirror(f"{self._site.group}-{self._site.shard}", places))
         except (KafkaError, TimeoutError) as exc:
-            self._mirror_at = math.inf
+            self._mirrors = False
             log.warning(
                 "%s: %s is not shown as committed offsets: %s", self._site.link.place, self.lease.name, exc
             )

@@ -148,7 +148,7 @@ class Kafka(Server):
 
     def _format(self) -> None:
         words = self._java("kafka.tools.StorageTool", "-Xmx128m")
-        words += ["format", "-t", urlsafe_b64encode(os.urandom(16)).decode().rstrip("=")]
+        words += ["format", "--cluster-id=" + urlsafe_b64encode(os.urandom(16)).decode().rstrip("=")]
         words += ["-c", str(self.folder / "server.properties")]
         if self.mechanism != "PLAIN":
             for name, word in self.users.items():
