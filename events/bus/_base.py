@@ -162,6 +162,8 @@ class Health(NamedTuple):
     detail: str = ""
     restarts: int = 0
     """Subscriptions that the engine found deaf or broken, and replaced."""
+    doubles: int = 0
+    """Events stored twice and handed out once, by engines whose store knows no keys."""
 
 
 class Bus(Protocol):

@@ -87,20 +87,34 @@ class KafkaBus:
         self._owned: dict[int, OwnedShard] = {}
         self._leases: dict[str, KafkaLease] = {}
         self._readers: set[KafkaReader] = set()
+        self._counted = (0, 0)
+        """Restarts and doubles of readers that have ended."""
         self._tables: dict[int, Table] = {}
         self._open = False
-        self._trouble = ""
-        self.doubles = 0
-        """Events that readers of this handle have dropped because their key was there before."""
+        self._trouble = self._broken = ""
+        """Why nothing can be stored: until the brokers answer again; until the bus is opened again."""
 
     @classmethod
-    def of(cls, spec: Spec, namespace: str, eventbus: str, *, secrets: Secrets, shards: int = 8) -> KafkaBus:
+    def of(
+        cls,
+        spec: Spec,
+        namespace: str,
+        eventbus: str,
+        *,
+        secrets: Secrets,
+        shards: int = 8,
+        creation: Creation | None = DEFAULT_TOPICS,
+    ) -> KafkaBus:
         """The bus of an EventBus manifest. Raises Permanent naming the field that cannot be followed."""
-        group = spec.consumer_group.group_name if spec.consumer_group else ""
-        brokers = Brokers.of(spec.url, spec.tls, spec.sasl)
-        name = f"{namespace}/{eventbus}"
-        topic = spec.topic or f"{namespace}-{eventbus}"
-        return cls(brokers, topic, name, secrets=secrets, shards=shards, group=group)
+        return cls(
+            Brokers.of(spec.url, spec.tls, spec.sasl),
+            spec.topic or f"{namespace}-{eventbus}",
+            f"{namespace}/{eventbus}",
+            secrets=secrets,
+            shards=shards,
+            group=spec.consumer_group.group_name if spec.consumer_group else "",
+            creation=creation,
+        )
 
     # --- life ---
 
@@ -125,7 +139,7 @@ class KafkaBus:
         self._publisher.start(self._tasks)
         self._tasks.start("kafka probe", self._probe())
         self._open = True
-        self._trouble = ""
+        self._trouble = self._broken = ""
 
     async def aclose(self) -> None:
         if not self._open:
@@ -142,7 +156,7 @@ class KafkaBus:
         await self._link.aclose()
         self._owned.clear()
         self._leases.clear()
-        self._readers.clear()
+        self._forget_ended()
 
     def _closed(self) -> BusUnavailable:
         return BusUnavailable(f"{self.name}: the bus is not open")
@@ -153,7 +167,7 @@ class KafkaBus:
 
     def _task_failed(self, name: str, error: BaseException) -> None:
         log.error("%s: %s ended: %r", self.name, name, error)
-        self._trouble = f"{name} ended: {error!r}"
+        self._broken = f"{name} ended: {error!r}"
 
     # --- trouble ---
 
@@ -179,9 +193,24 @@ class KafkaBus:
                 log.warning("%s: works again", self.name)
 
     def health(self) -> Health:
-        if not self._open:
-            return Health(ready=False, detail="not open")
-        return Health(ready=not self._trouble, detail=self._trouble)
+        detail = (self._broken or self._trouble or self._deaf()) if self._open else "not open"
+        restarts, doubles = self._counted
+        restarts += sum(reader.restarts for reader in self._readers)
+        doubles += sum(reader.doubles for reader in self._readers)
+        return Health(ready=not detail, detail=detail, restarts=restarts, doubles=doubles)
+
+    def _deaf(self) -> str:
+        """Why a reader that was made anew gives nothing still."""
+        stuck = any(reader.stuck for reader in self._readers)
+        return f"{self._topics.events} gives nothing to read though there is more" if stuck else ""
+
+    def _forget_ended(self) -> None:
+        """What readers have counted outlives them."""
+        ended = {reader for reader in self._readers if reader.end is not None}
+        self._readers -= ended
+        restarts, doubles = self._counted
+        restarts += sum(reader.restarts for reader in ended)
+        self._counted = restarts, doubles + sum(reader.doubles for reader in ended)
 
     # --- the log ---
 
@@ -191,8 +220,8 @@ class KafkaBus:
         sides = [] if cursor is None else [self._cursor(cursor)]
         if not records and not sides:
             return []
-        if self._trouble:
-            raise BusUnavailable(f"{self.name}: {self._trouble}")
+        if trouble := self._broken or self._trouble:
+            raise BusUnavailable(f"{self.name}: {trouble}")
         return await self._publisher.put(records, sides)
 
     def _record(self, event: Event) -> Record:
@@ -230,7 +259,8 @@ class KafkaBus:
             raise ValueError(f"{self.name}: the mark is of another incarnation of the log")
         reader = KafkaReader(self._link, self._topics.events, self._namespace, topics, self._failed)
         await reader.start(after, await self._windows(after))
-        self._readers = {one for one in self._readers if one.end is None} | {reader}
+        self._forget_ended()
+        self._readers.add(reader)
         return reader
 
     async def _windows(self, after: Mark) -> dict[int, int]:

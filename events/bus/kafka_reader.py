@@ -21,7 +21,7 @@ from events.bus.kafka_link import EARLIEST, Link, unavailable
 from events.bus.kafka_wire import delivery_of, event_of, topic_key
 from events.clients.kafka import stop
 from events.errors import BusUnavailable, Damaged, EventsError
-from events.event import Delivery, Event, EventKey
+from events.event import Delivery, Event
 
 if TYPE_CHECKING:
     from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
@@ -41,16 +41,22 @@ PAUSE = 0.5
 MOST_KEYS = 1_000_000
 
 
+Key = tuple[str, str, str]
+"""Source, subject, id."""
+
+WINDOW_NS = int(DEDUPE_WINDOW * 1e9)
+
+
 class Window:
     """The keys of one partition that were seen within DEDUPE_WINDOW."""
 
     def __init__(self) -> None:
-        self._seen: dict[EventKey, int] = {}
-        self._order: deque[tuple[int, EventKey]] = deque()
+        self._seen: dict[Key, int] = {}
+        self._order: deque[tuple[int, Key]] = deque()
 
-    def knows(self, key: EventKey, stored_ns: int) -> bool:
+    def knows(self, key: Key, stored_ns: int) -> bool:
         """Whether the key was there before; it is from now on."""
-        oldest = stored_ns - int(DEDUPE_WINDOW * 1e9)
+        oldest = stored_ns - WINDOW_NS
         while self._order and (self._order[0][0] < oldest or len(self._order) > MOST_KEYS):
             at, known = self._order.popleft()
             if self._seen.get(known) == at:
@@ -85,6 +91,8 @@ class KafkaReader:
         self.end: Exception | None = None
         self._ended = asyncio.Event()
         self.doubles = self.restarts = self.unreadable = 0
+        self._barren = 0
+        """Restarts since anything came."""
 
     async def start(self, after: Mark, starts: dict[int, int]) -> None:
         """`starts`: the places of the window before the mark."""
@@ -156,7 +164,7 @@ class KafkaReader:
             position, before = await consumer.position(place), self._at[place.partition]
             self._from[place.partition] = position
             if position > before:
-                self._at[place.partition], moved = position, True
+                self._at[place.partition], moved, self._barren = position, True, 0
         return Batch(deliveries, dict(self._at)) if moved else None
 
     def _sort(self, partition: int, records: list[ConsumerRecord[Any, Any]], wanted: list[Delivery]) -> None:
@@ -166,7 +174,8 @@ class KafkaReader:
                 continue
             if (event.source, event.subject) not in self._topics:
                 continue
-            if window.knows(event.key, record.timestamp * 1_000_000):
+            key = (event.source, event.subject, event.id)
+            if window.knows(key, record.timestamp * 1_000_000):
                 self.doubles += record.offset >= start
             elif record.offset >= start:
                 wanted.append(delivery_of(record, event))
@@ -209,13 +218,18 @@ class KafkaReader:
         """Start again with a new consumer when the brokers have more than it hands out."""
         ends = await self._link.offsets(self._topic, self._at, committed=True)
         if self._consumer is not None and any(ends[partition] > at for partition, at in self._from.items()):
-            self.restarts += 1
+            self.restarts, self._barren = self.restarts + 1, self._barren + 1
             log.warning(
                 "%s: the consumer of %s gives nothing though there is more: made anew",
                 self._link.place,
                 self._topic,
             )
             await self._drop()
+
+    @property
+    def stuck(self) -> bool:
+        """Whether a new consumer did not help."""
+        return self._barren > 1
 
     async def lag(self) -> int:
         """Records of all topics behind our place, control records included."""

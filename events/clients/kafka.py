@@ -146,20 +146,6 @@ async def abandon(producer: AIOKafkaProducer) -> None:
         update.cancel()
 
 
-async def abandon(producer: AIOKafkaProducer) -> None:
-    """Close a producer without sending what it still holds: its `stop` would wait until that is stored."""
-    client, sender = producer.client, producer._sender
-    producer._closed = True
-    for connection in client._conns.values():
-        connection.close()
-    with suppress(TimeoutError):
-        async with asyncio.timeout(CLOSE_TIMEOUT):
-            await sender.close()
-    await client.close()
-    if (update := client._md_update_fut) is not None:
-        update.cancel()
-
-
 async def reach(settings: dict[str, Any]) -> None:
     """Connect to one broker after the other, until one answers; raises what the last one failed with.
 

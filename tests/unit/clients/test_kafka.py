@@ -77,7 +77,7 @@ def test_half_a_login_and_no_broker_are_refused():
         (errors.MessageSizeTooLargeError(), Permanent, "max.message.bytes"),
         (ssl.SSLCertVerificationError(1, "self-signed"), Permanent, "caCertSecret"),
         (errors.KafkaTimeoutError(), Retryable, "KafkaTimeoutError"),
-        (errors.NotLeaderForPartitionError(), Retryable, "NotLeaderForPartitionError"),
+        (errors.NotLeaderForPartitionError(), Retryable, "not the leader"),
         (errors.IllegalOperation("not now"), Retryable, "not now"),
         (ConnectionRefusedError(111, "Connection refused"), Retryable, "is it up"),
         (TimeoutError(), Retryable, "in time"),
