@@ -78,7 +78,10 @@ class JetStreamBus:
         settings: StreamSettings | None = None,
         secrets: Secrets | None = None,
         shared: bool = False,
+        create: bool = True,
     ) -> None:
+        """`shared`: with Argo Events; `create`: whether what is missing on the servers may be made."""
+        self._create = create
         self.name, self.shards = name, shards
         self.max_event_bytes = 0
         self._servers, self._settings = servers, settings or StreamSettings()
@@ -138,7 +141,10 @@ class JetStreamBus:
         self._desk = LeaseDesk(api, self._sender, self._names, holder, self._tasks)
         await self._desk.open()
         self._state = StateStore(api, self._sender, self._names, self._desk, largest, self._settings.max_age)
-        await self._state.agree(self.shards)
+        if self._create:
+            await self._state.agree(self.shards)
+        else:
+            self.shards = await self._state.agreed()
         self._publisher = Publisher(self.name, self._sender, self._wire, self.max_event_bytes)
         self._finder = Finder(api, self._names, self._wire, self._state, largest)
         self._link.watchers.append(self._on_link)
@@ -154,6 +160,10 @@ class JetStreamBus:
         name = wanted["name"]
         info = await self._api.maybe(f"STREAM.INFO.{name}")
         if info is None:
+            if not self._create:
+                raise Permanent(
+                    f"{self.name}: {self._servers.shown} has no stream {name}: no bus was made there"
+                )
             try:
                 info = await self._api.ask(f"STREAM.CREATE.{name}", wanted)
             except Fault as exc:
@@ -304,7 +314,7 @@ class JetStreamBus:
                 continue
             try:
                 await self._streams()
-                await self._state.agree(self.shards)
+                await (self._state.agree(self.shards) if self._create else self._state.agreed())
                 await self._state.probe()
                 if not full(await self._api.info(self._names.events)):
                     self._api.trouble = ""
@@ -342,15 +352,25 @@ def full(info: dict[str, Any]) -> bool:
     )
 
 
-def from_url(url: str, name: str = "default/default", *, shards: int = 8) -> JetStreamBus:
+def from_url(
+    url: str, name: str = "default/default", *, shards: int = 8, create: bool = True
+) -> JetStreamBus:
     """The bus behind `nats://` or `tls://`, as `--bus` names it. Raises Permanent."""
-    return JetStreamBus(Servers.of(url), name, shards=shards)
+    return JetStreamBus(Servers.of(url), name, shards=shards, create=create)
 
 
 def from_manifest(
-    config: JetStreamConfig, name: str, secrets: Secrets, *, shards: int = 8, shared: bool = False
+    config: JetStreamConfig,
+    name: str,
+    secrets: Secrets,
+    *,
+    shards: int = 8,
+    shared: bool = False,
+    create: bool = True,
 ) -> JetStreamBus:
     """The bus of an EventBus with `jetstreamExotic`. Raises Permanent that names the field."""
     servers = Servers.of(config.url, Login.in_yaml(config.access_secret), config.tls)
     settings = StreamSettings.of(config.stream_config)
-    return JetStreamBus(servers, name, shards=shards, settings=settings, secrets=secrets, shared=shared)
+    return JetStreamBus(
+        servers, name, shards=shards, settings=settings, secrets=secrets, shared=shared, create=create
+    )

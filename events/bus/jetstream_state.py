@@ -103,21 +103,23 @@ class StateStore:
         except Fault as exc:
             if exc.number not in WRONG_SEQUENCE:
                 raise meaning(self._api.name, exc) from exc
-            kept = await self._api.message(self._names.state, last_by_subj=subject)
-            self._compare(wanted, kept.data if kept else b"")
+            found = await self.agreed()
+            if found != shards:
+                raise Permanent(
+                    f"{self._api.name}: was made with {found} shards, not {shards}: "
+                    f"write that number, or remove the stream {self._names.state}"
+                ) from exc
 
-    def _compare(self, wanted: Meta, kept: bytes) -> None:
+    async def agreed(self) -> int:
+        """The number of shards that was kept. Raises Damaged."""
+        kept = await self._api.message(self._names.state, last_by_subj=f"{self._names.keys}.meta")
         try:
-            found = msgspec.json.decode(kept, type=Meta)
+            found = msgspec.json.decode(kept.data if kept else b"", type=Meta)
         except msgspec.MsgspecError as exc:
             raise Damaged(f"{self._api.name}: {self._names.state} is not the state of a bus: {exc}") from exc
-        if found.version != wanted.version:
+        if found.version != VERSION:
             raise Damaged(f"{self._api.name}: {self._names.state} has version {found.version}, not {VERSION}")
-        if found.shards != wanted.shards:
-            raise Permanent(
-                f"{self._api.name}: was made with {found.shards} shards, not {wanted.shards}: "
-                f"write that number, or remove the stream {self._names.state}"
-            )
+        return found.shards
 
     # writing
 

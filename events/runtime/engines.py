@@ -2,7 +2,8 @@
 
 Manifest  kafka and jetstreamExotic are servers that exist already; jetstream and nats.native are made by
           upstream's controller and run on the embedded bus here, as a namespace without an EventBus does;
-          nats.exotic (NATS Streaming) is refused
+          nats.exotic (NATS Streaming) is refused. With the annotation
+          `events-trigger/shared-with-argo-events: "true"` a jetstreamExotic is shared with Argo Events
 URL       memory:, file:FOLDER, nats://HOST:PORT, tls://HOST:PORT, kafka://HOST:PORT[,HOST:PORT]
 Imports   the module of an engine and its client library are imported when a bus of it is made
 """
@@ -30,6 +31,9 @@ log = logging.getLogger(__name__)
 
 SHARDS = 8
 """Of a bus that several processes share, unless told otherwise."""
+
+SHARED_WITH_ARGO_EVENTS = "events-trigger/shared-with-argo-events"
+"""Annotation of an EventBus with jetstreamExotic."""
 
 URLS = "memory:, file:FOLDER, nats://HOST:PORT, tls://HOST:PORT or kafka://HOST:PORT"
 
@@ -83,7 +87,7 @@ def choose(manifest: EventBus | None, url: str | None = None) -> Choice:
     if kind == "kafka":
         return Choice("kafka", manifest.spec.kafka)
     if kind == "jetstreamExotic":
-        return Choice("jetstream", manifest.spec.jetstream_exotic)
+        return Choice("jetstream", (manifest.spec.jetstream_exotic, shares_with_argo_events(manifest)))
     if kind == "nats" and manifest.spec.nats is not None and manifest.spec.nats.exotic is not None:
         raise ManifestError(
             "NATS Streaming is not supported: its makers have given it up; name a server with JetStream "
@@ -92,6 +96,11 @@ def choose(manifest: EventBus | None, url: str | None = None) -> Choice:
         )
     written = "nats.native" if kind == "nats" else kind
     return Choice("embedded", None, f"{written or 'an empty spec'} runs on the embedded bus here")
+
+
+def shares_with_argo_events(manifest: EventBus) -> bool:
+    """Whether Argo Events is on the same bus: then its stream, subjects and message form are used."""
+    return (manifest.metadata.annotations or {}).get(SHARED_WITH_ARGO_EVENTS) == "true"
 
 
 def of_url(url: str) -> Choice:
@@ -174,9 +183,21 @@ def make_kafka(settings: KafkaSpec | str, namespace: str, name: str, means: Mean
     )  # fmt: skip
 
 
+def make_jetstream(settings: Any, namespace: str, name: str, means: Means) -> Bus:
+    from events.bus import jetstream
+
+    whole, shards = f"{namespace}/{name}", means.shards or SHARDS
+    if isinstance(settings, str):
+        return jetstream.from_url(settings, whole, shards=shards, create=means.create)
+    config, shared = settings
+    secrets = means.secrets(namespace)
+    return jetstream.from_manifest(config, whole, secrets, shards=shards, shared=shared, create=means.create)
+
+
 ENGINES: dict[str, Engine] = {
     "memory": Engine(make_memory),
     "embedded": Engine(make_embedded),
     "kafka": Engine(make_kafka, shared=True, extra="kafka", requires="aiokafka"),
+    "jetstream": Engine(make_jetstream, shared=True, extra="nats", requires="nats"),
 }
 """By name."""

@@ -14,7 +14,7 @@ import pytest
 from nats.aio.client import Client
 from nats.js.api import ConsumerConfig, DeliverPolicy
 
-from events.api.eventbus import JetStreamConfig
+from events.api.eventbus import EventBus, JetStreamConfig
 from events.bus._base import Changes, EventQuery
 from events.bus.jetstream import JetStreamBus, from_manifest, from_url
 from events.bus.jetstream_settings import StreamSettings
@@ -22,6 +22,8 @@ from events.clients.nats import Servers
 from events.clients.secrets import LocalSecrets, Ref
 from events.errors import Permanent
 from events.event import Event
+from events.runtime.engines import Means, choose, make
+from events.runtime.folder import DataFolder
 from events.testing.bus_harness import beginning, event, events, read_all
 from events.testing.certificates import Authority
 from events.testing.natskeys import NKey, credentials
@@ -279,3 +281,45 @@ async def test_a_bus_that_was_closed_leaves_no_consumer(nats_server: Nats, name:
         while (await bus._api.info(bus._names.events))["state"]["consumer_count"]:
             await asyncio.sleep(0.02)
     await bus.aclose()
+
+
+# chosen by manifest or URL
+
+
+def means(folder: Path, **given: Any) -> Means:
+    return Means(DataFolder(folder), lambda _: known(), **given)
+
+
+async def test_the_bus_of_a_url_and_of_a_manifest_is_the_same(nats_server: Nats, name: str, tmp_path: Path):
+    namespace, _, bus_name = name.partition("/")
+    manifest = EventBus.model_validate({
+        "apiVersion": "argoproj.io/v1alpha1", "kind": "EventBus", "metadata": {"name": bus_name},
+        "spec": {"jetstreamExotic": {"url": nats_server.url}},
+    })  # fmt: skip
+    lent = means(tmp_path, shards=3)
+    one = make(choose(manifest), namespace, bus_name, lent)
+    await one.open()
+    await one.publish([event("a")])
+    two = make(choose(None, nats_server.url), namespace, bus_name, lent._replace(create=False, shards=None))
+    await two.open()
+    assert two.shards == 3
+    assert [found.event.id for found in await two.find_events(EventQuery())] == ["a"]
+    await one.aclose()
+    await two.aclose()
+
+
+async def test_tools_make_no_bus(nats_server: Nats, name: str, tmp_path: Path):
+    namespace, _, bus_name = name.partition("/")
+    bus = make(choose(None, nats_server.url), namespace, bus_name, means(tmp_path, create=False))
+    with pytest.raises(Permanent, match="no bus was made there"):
+        await bus.open()
+
+
+def test_an_annotation_shares_the_bus_with_argo_events(tmp_path: Path):
+    manifest = EventBus.model_validate({
+        "apiVersion": "argoproj.io/v1alpha1", "kind": "EventBus",
+        "metadata": {"name": "default", "annotations": {"events-trigger/shared-with-argo-events": "true"}},
+        "spec": {"jetstreamExotic": {"url": "nats://nats:4222"}},
+    })  # fmt: skip
+    bus: Any = make(choose(manifest), "default", "default", means(tmp_path))
+    assert bus._names.events == "default"
