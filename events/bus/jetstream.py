@@ -128,7 +128,7 @@ class JetStreamBus:
         if (version.major, version.minor) < NEEDED:
             raise Permanent(
                 f"{self.name}: {self._servers.shown} is nats-server {version.major}.{version.minor}: "
-                "the bus needs 2.12 or newer"
+                f"the bus needs {NEEDED[0]}.{NEEDED[1]} or newer"
             )
         largest = self._link.client.max_payload
         self.max_event_bytes = largest - largest // ROOM
@@ -310,6 +310,8 @@ class JetStreamBus:
         """After trouble: make streams that are gone, find out when they take something. Until cancelled."""
         while True:
             await asyncio.sleep(RECOVERY)
+            if self._link.ended.is_set():
+                await self._revive()
             if not self._api.trouble or not self._link.up:
                 continue
             try:
@@ -320,6 +322,17 @@ class JetStreamBus:
                     self._api.trouble = ""
             except EventsError as exc:
                 self._api.trouble = str(exc)
+
+    async def _revive(self) -> None:
+        """Connect anew: the server had ended the connection for good, as when it revokes a login."""
+        try:
+            await self._link.open(self._secrets)
+            await self._sender.open()
+            await self._desk.open()
+        except EventsError as exc:
+            self._link.trouble = str(exc)
+            return
+        logger.info("%s: connected to %s again", self.name, self._servers.shown)
 
     def _check(self) -> None:
         if not self._open:

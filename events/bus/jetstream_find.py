@@ -1,7 +1,7 @@
 """Look-ups in the log and the history, without an index: JetStream finds by subject, time and sequence.
 
 Events     by source, subject and time the server sorts out; the newest are looked for in windows from the
-           end, each larger than the one before; an id is compared with the headers only
+           end, each larger than the one before; for an id only headers are sent
 Decisions  those since a time are read through; the newest are kept
 Memory     what was asked for (`limit`), and one window
 """
@@ -60,13 +60,17 @@ class Finder:
         start: dict[str, Any] = {"deliver_policy": "by_start_sequence", "opt_start_seq": first}
         if query.since_ns is not None and query.after is None:
             start = {"deliver_policy": "by_start_time", "opt_start_time": rfc3339(query.since_ns)}
-        config = {**start, "filter_subjects": [self._subject(query)]}
+        bare = query.id is not None and not self._names.shared
+        config = {**start, "filter_subjects": [self._subject(query)], "headers_only": bare}
         puller = Puller(self._api, self._names.events, config, self._max_payload)
         async with aclosing(scan(puller)) as messages:
             async for one in messages:
                 if one.seq > last or (query.until_ns is not None and one.stored_ns >= query.until_ns):
                     return
-                if (delivery := self._delivery(query, one)) is not None:
+                if query.id is not None and not may_have_id(one.headers, query.id):
+                    continue
+                whole = await self._whole(one) if bare else one
+                if whole is not None and (delivery := self._delivery(query, whole)) is not None:
                     yield delivery
 
     async def _backwards(self, query: EventQuery, first: int, last: int) -> AsyncGenerator[Delivery, None]:
@@ -89,13 +93,16 @@ class Finder:
                 return one.stored_ns < since_ns
         return False
 
+    async def _whole(self, one: Pulled) -> Pulled | None:
+        """With its payload; None: it was discarded meanwhile."""
+        found = await self._api.message(self._names.events, seq=one.seq)
+        return None if found is None else one._replace(headers=found.headers, data=found.data)
+
     def _subject(self, query: EventQuery) -> str:
         source, subject = ["*" if one is None else token(one) for one in (query.source, query.subject)]
         return f"{self._names.topics}.{source}.{subject}"
 
     def _delivery(self, query: EventQuery, one: Pulled) -> Delivery | None:
-        if query.id is not None and not may_have_id(one.headers, query.id):
-            return None
         try:
             event = self._wire.decode(one.subject, one.headers, one.data)
         except (ValueError, KeyError):

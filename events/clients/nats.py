@@ -195,7 +195,12 @@ class Link:
         self._lost_at = 0.0
 
     async def open(self, secrets: Secrets) -> None:
-        """Connect. Raises Retryable (nobody there), Permanent (login, certificate, secret)."""
+        """Connect, also again after it ended: subscriptions are made anew by who had them.
+
+        Raises Retryable (nobody there), Permanent (login, certificate, secret).
+        """
+        self._first, self.trouble = [], ""
+        self.ended.clear()
         with translated(self.name, self.servers):
             given = self.servers.in_url() | await self.servers.login.read(secrets)
             context = None if self.servers.tls is None else await context_of(self.servers.tls, secrets)

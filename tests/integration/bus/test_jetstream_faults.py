@@ -5,7 +5,9 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
+import os
 import secrets
+import signal
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from typing import Any
@@ -191,6 +193,46 @@ async def test_a_stream_at_its_limit_with_discard_old_reports_the_gap(nats_serve
         seen = await read_all(bus, [TOPIC], start)
         assert seen.ids == [f"{n}" for n in range(15, 25)]
         assert [(gap.first, gap.last) for gap in seen.gaps] == [(1, 15)]
+
+
+async def test_a_login_that_is_revoked_and_given_again(own: Own[Nats], name: str):
+    both = 'authorization { users: [ { user: ann, password: "pw" }, { user: bob, password: "pw" } ] }'
+    server = own(Nats(both))
+    async with opened(server.url.replace("//", "//ann:pw@"), name) as bus, following(bus) as follower:
+        before = await publish_on(bus, 10)
+        await until(lambda: follower.seen.ids == before)
+        reload(server, both.replace("ann", "eve"))
+        await until(lambda: not bus.health().ready)
+        with pytest.raises(BusUnavailable):
+            await bus.publish([event("refused")])
+        await asyncio.sleep(2.5)
+        assert "Authorization Violation" in bus.health().detail
+        reload(server, both)
+        after = await publish_on(bus, 10, "f")
+        await until(lambda: follower.seen.ids == before + after)
+        lease = await bus.lease("shard/0", ttl=2.0)
+        await bus.commit(0, lease.epoch, Changes(records={"a": b"1"}))
+
+
+async def test_a_connection_that_the_server_ended_for_good_is_made_anew(nats_server: Nats, name: str):
+    """As it does when it does not understand something: the client library gives up then."""
+    async with opened(nats_server.url, name) as bus, following(bus) as follower:
+        lease = await bus.lease("shard/0", ttl=10.0)
+        before = await publish_on(bus, 10)
+        await until(lambda: follower.seen.ids == before)
+        bus._link.write(b"NONSENSE\r\n")
+        await until(bus._link.ended.is_set)
+        assert not bus.health().ready
+        after = await publish_on(bus, 10, "f")
+        await until(lambda: follower.seen.ids == before + after)
+        await bus.commit(0, lease.epoch, Changes(records={"a": b"1"}))
+        assert bus.health().ready
+
+
+def reload(server: Nats, extra: str) -> None:
+    server.extra = extra
+    server.configure()
+    os.kill(server.pid, signal.SIGHUP)
 
 
 # connections
@@ -386,6 +428,12 @@ async def test_a_holder_that_cannot_renew_stops_before_another_may_take_it(nats_
         proxy.black_hole()
         await asyncio.wait_for(waiting, 6)
         assert lost_first == [True]
+
+
+async def test_an_old_server_is_refused(nats_server: Nats, name: str, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr("events.bus.jetstream.NEEDED", (99, 1))
+    with pytest.raises(Permanent, match=r"is nats-server 2\.\d+: the bus needs 99\.1 or newer"):
+        await JetStreamBus(Servers.of(nats_server.url), name).open()
 
 
 async def test_another_number_of_shards_is_refused(nats_server: Nats, name: str):
