@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import random
+import sys
 import time
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
+from typing import Any
 
 import aiohttp
 import pytest
 
+from events.bus._base import shard_of
 from events.runtime.outage import QUIET
+from events.testing.proxy import Proxy
 from events.testing.servers.nats import Nats
 from tests.e2e.instance import deliver
 from tests.e2e.workers import LEASE, SENSORS, Counter, Team, Worker
@@ -35,6 +40,35 @@ async def counter() -> AsyncIterator[Counter]:
 @pytest.fixture
 def server(own: Callable[[Nats], Nats]) -> Nats:
     return own(Nats())
+
+
+async def test_a_worker_whose_connection_is_black_holed_is_not_healthy_and_hears_again(
+    tmp_path: Path, server: Nats, counter: Counter
+):
+    async with Proxy(server.port) as proxy:
+        team = Team(tmp_path, f"nats://127.0.0.1:{proxy.port}", counter.port)
+        worker = team.add()
+        await team.start()
+        senders = Senders(team)
+        try:
+            async with aiohttp.ClientSession() as session, asyncio.TaskGroup() as group:
+                group.create_task(senders.run(session))
+                await asyncio.sleep(1)
+                proxy.black_hole()
+                async with asyncio.timeout(30):
+                    while (await worker.state()).get("ready") is not False:
+                        await asyncio.sleep(0.1)
+                await proxy.heal()
+                accepted = len(senders.accepted)
+                await until(lambda: len(senders.accepted) > accepted + 20)
+                senders.stop.set()
+            await everything(team, counter, senders.accepted)
+            check(counter, senders.accepted)
+            async with asyncio.timeout(20):
+                while not (await worker.state()).get("ready"):
+                    await asyncio.sleep(0.1)
+        finally:
+            await team.close()
 
 
 @pytest.fixture
@@ -242,6 +276,63 @@ spec:
     before = len(counter.calls)
     await until(lambda: len(counter.calls) >= before + 3)
     assert len(set(counter.calls)) >= len(counter.calls) - 1, "a tick came twice (but for one in hand)"
+
+
+async def test_the_tools_answer_alike_at_every_worker_and_on_the_bus_itself(
+    team: Team, counter: Counter, server: Nats
+):
+    workers = [team.add() for _ in range(2)]
+    await team.start()
+    await team.shared(4, 4)
+    counter.refused = {"s3"}
+    async with aiohttp.ClientSession() as session:
+        await team.send(session, 1)
+    ways = [("--data", str(workers[0].instance.data)), ("--data", str(workers[1].instance.data)),
+            ("--bus", server.url)]  # fmt: skip
+    letters: list[Any] = []
+    async with asyncio.timeout(30):
+        while not letters:
+            letters = await asked("dlq", "list", *ways[0])
+    (letter,) = letters
+    assert (letter["sensor"], letter["attempts"]) == ("s3", 10)
+    for way in ways:
+        assert await asked("dlq", "list", *way) == letters
+        (account,) = await asked("explain", "number-1", *way)
+        results = {one["sensor"]: one["result"] for one in account["triggers"]}
+        assert results == {name: "dead_lettered" if name == "s3" else "fired" for name in NAMES}
+        (event,) = await asked("get", "events", "number-1", *way)
+        assert event["data"]["body"]["number"] == 1
+    (stranger,) = [worker for worker in workers if 3 not in sensors_of(await worker.shards())]
+    calls = len(counter.calls)
+    answer = await asked("dlq", "retry", letter["firing"], "--data", str(stranger.instance.data))
+    assert answer["retried"]
+    await until(lambda: len(counter.calls) > calls)
+    assert counter.calls[-1] == letter["firing"]
+    async with asyncio.timeout(30):
+        while not await asked("dlq", "list", *ways[2]):  # it has failed again
+            await asyncio.sleep(0.1)
+    counter.refused = set()
+    assert (await asked("dlq", "retry", letter["firing"], *ways[2]))["retried"]
+    async with asyncio.timeout(30):
+        while await asked("dlq", "list", *ways[2]):
+            await asyncio.sleep(0.1)
+    assert counter.calls[-1] == letter["firing"]
+
+
+def sensors_of(shards: list[int]) -> list[int]:
+    """The numbers of the sensors in these shards."""
+    return [number for number in range(SENSORS) if shard_of(f"s{number}", 8) in shards]
+
+
+async def asked(*args: str) -> Any:
+    """The JSON of an `events ...`."""
+    child = await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "events", *args, "-o", "json",
+        stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE, stdin=asyncio.subprocess.DEVNULL,
+    )  # fmt: skip
+    out, err = await child.communicate()
+    assert child.returncode == 0, err.decode()
+    return json.loads(out)
 
 
 async def source_state(worker: Worker, name: str) -> str:

@@ -28,6 +28,8 @@ class Counter:
         self.at: dict[tuple[str, int], float] = {}
         self.hang: set[tuple[str, int]] = set()
         """What is not answered."""
+        self.refused: set[str] = set()
+        """Sensors whose calls are answered with 500."""
         self.hung = asyncio.Event()
         self.calls: list[str] = []
         """Firing ids of everything, in the order in which it came."""
@@ -50,7 +52,7 @@ class Counter:
             await asyncio.Event().wait()
         self.at.setdefault(key, time.monotonic())
         self.ids[key].append(request.headers["Idempotency-Key"])
-        return web.Response()
+        return web.Response(status=500 if key[0] in self.refused else 200)
 
     async def stop(self) -> None:
         await self._runner.cleanup()
@@ -151,7 +153,8 @@ spec:
 """
 
 
-def calling(name: str, target: int, *, ordered: bool) -> str:
+def calling(name: str, target: int, *, ordered: bool = False) -> str:
+    """Calls the target until it answers with 200, ten times at the most."""
     return f"""
 ---
 apiVersion: argoproj.io/v1alpha1
@@ -162,7 +165,8 @@ spec:
     - {{name: number, eventSourceName: gh, eventName: number}}
   triggers:
     - {"atLeastOnce: true" if ordered else "parameters: []"}
-      retryStrategy: {{steps: 100, duration: 200ms}}
+      retryStrategy: {{steps: 10, duration: 100ms}}
+      policy: {{status: {{allow: [200]}}}}
       template:
         name: call
         http:
