@@ -125,17 +125,24 @@ class Group(Reader):
         return (record.topic, record.partition) not in self._fresh
 
     async def _anchor(self) -> None:
-        """Commit a place for partitions that have none yet."""
-        with translated(self.place):
-            while self._fresh:
-                found = {}
-                for place in sorted(self._fresh & self.consumer.assignment()):
-                    async with asyncio.timeout(ASK):
-                        committed = await self.consumer.committed(place)
-                        found[place] = await self._first(place) if committed is None else committed
-                    self.consumer.seek(place, found[place])
-                self._fresh.clear()
-                await self._commit(found)
+        """Find the place in partitions that came anew. They may come and go meanwhile."""
+        while self._fresh:
+            place = min(self._fresh)
+            self._fresh.discard(place)
+            with translated(self.place):
+                await self._begin_at(place)
+
+    async def _begin_at(self, place: TopicPartition) -> None:
+        """Where the group was; at its first time, where it is to begin, and that is committed."""
+        from aiokafka.errors import IllegalStateError
+
+        with suppress(IllegalStateError):  # it belongs to another member by now
+            async with asyncio.timeout(ASK):
+                offset = await self.consumer.committed(place)
+                if offset is None:
+                    offset = await self._first(place)
+                    await self._commit({place: offset})
+            self.consumer.seek(place, offset)
 
     async def _first(self, place: TopicPartition) -> int:
         ask = self.consumer.beginning_offsets if self._oldest else self.consumer.end_offsets

@@ -19,7 +19,7 @@ from events.testing.servers.kafka import Kafka
 from events.testing.sources import QueueContract, Rig, rigged
 from events.testing.triggers import dead_port
 
-pytestmark = pytest.mark.servers("kafka")
+pytestmark = [pytest.mark.servers("kafka"), pytest.mark.timeout(90)]  # some start a broker or two
 NUMBERS = count(1)
 Config = dict[str, Any]
 

@@ -31,7 +31,7 @@ from events.testing.triggers import (
     silent_port,
 )
 
-pytestmark = pytest.mark.servers("kafka")
+pytestmark = [pytest.mark.servers("kafka"), pytest.mark.timeout(90)]  # some start a broker or two
 NUMBERS = count(1)
 PAYLOAD = [parameter("n", "n", useRawData=True)]
 DATA = {"n": 7}
