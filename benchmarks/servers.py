@@ -1,7 +1,8 @@
-"""Servers for comparison: a plain aiohttp handler that checks the HMAC, and a sink for HTTP triggers."""
+"""What is compared with: a plain aiohttp handler that checks the HMAC, a sink of triggers, a Kafka loop."""
 
 from __future__ import annotations
 
+import asyncio
 import hmac
 import json
 import sys
@@ -60,5 +61,22 @@ def sink(port: int) -> None:
     web.run_app(app, host="127.0.0.1", port=port, access_log=None, print=None)
 
 
+def kafka(port: int, brokers: str, name: str) -> None:
+    """Reads a topic and commits, batch by batch; listens on the port when it does."""
+    asyncio.run(read(port, brokers, name))
+
+
+async def read(port: int, brokers: str, name: str) -> None:
+    from aiokafka import AIOKafkaConsumer
+
+    consumer = AIOKafkaConsumer(
+        name, bootstrap_servers=brokers, group_id=name, enable_auto_commit=False, auto_offset_reset="earliest"
+    )
+    async with consumer, await asyncio.start_server(lambda _, writer: writer.close(), "127.0.0.1", port):
+        while True:
+            if await consumer.getmany(timeout_ms=1000):
+                await consumer.commit()
+
+
 if __name__ == "__main__":
-    {"plain": plain, "sink": sink}[sys.argv[1]](int(sys.argv[2]))
+    {"plain": plain, "sink": sink, "kafka": kafka}[sys.argv[1]](int(sys.argv[2]), *sys.argv[3:])

@@ -15,6 +15,7 @@ ROOT = Path(__file__).resolve().parents[2]
 LINES = {
     "ingest": ["ingest: CPU per push"],
     "end_to_end": ["CPU per event", "latency p50 at 100/s", "latency p99 at 70 %", "none was lost"],
+    "kafka": ["kafka: CPU per record"],
     "fan_out": ["fan_out: CPU with ten Sensors"],
     "startup": ["startup: import of standalone", "startup: events --help"],
     "idle": ["idle: resident memory", "idle: CPU"],
@@ -24,7 +25,10 @@ LINES = {
 }
 
 
-@pytest.mark.parametrize("name", LINES)
+NEEDS = {"kafka": pytest.mark.servers("kafka")}
+
+
+@pytest.mark.parametrize("name", [pytest.param(name, marks=NEEDS.get(name, ())) for name in LINES])
 def test_it_prints_its_lines_and_ends_well(name: str):
     done = subprocess.run(
         [sys.executable, "-m", "benchmarks", name, "--quick"], cwd=ROOT, capture_output=True, text=True
