@@ -10,6 +10,7 @@ from __future__ import annotations
 import fcntl
 import os
 import platform
+import re
 import shutil
 import subprocess
 import sysconfig
@@ -22,6 +23,9 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Protocol
 
+from events.errors import shorten
+
+ANSI = re.compile(r"\x1b\[[0-9;]*m")
 ALLOWED = 1200.0
 """Seconds that one command may take."""
 
@@ -186,7 +190,7 @@ def command(*words: str, cwd: Path, env: dict[str, str] | None = None) -> str:
             stdin=subprocess.DEVNULL, timeout=ALLOWED,
         )  # fmt: skip
     except subprocess.CalledProcessError as exc:
-        told = (exc.stderr + exc.stdout).strip()[-800:]
+        told = shorten(ANSI.sub("", exc.stderr + exc.stdout), 500)
         raise Unobtainable(f"{' '.join(words[:3])} has failed: {told}") from exc
     except (OSError, subprocess.TimeoutExpired) as exc:
         raise Unobtainable(f"{' '.join(words[:3])}: {exc}") from exc

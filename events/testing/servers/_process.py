@@ -103,6 +103,8 @@ class Server(ABC):
 
     def settle(self) -> None:
         """Ports, folder and settings, without a start."""
+        if (reason := self.origin.missing()) is not None:
+            raise ServerError(f"{self.name} is not there: {reason}")
         self.folder = Path(tempfile.mkdtemp(prefix=f"events-{self.name}-"))
         self.ports = free_ports(self.port_count)
         self.configure()

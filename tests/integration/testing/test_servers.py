@@ -70,6 +70,14 @@ def test_a_server_that_is_never_ready_is_ended_and_shows_its_log():
     assert not server.running
 
 
+def test_a_server_that_was_not_fetched_says_how_to_get_it(made: Made):
+    class Absent(Echo):
+        origin = made
+
+    with pytest.raises(ServerError, match=r"echo is not there: .*python -m events\.testing\.servers thing"):
+        Absent().start()
+
+
 class Unlucky(Echo):
     """Somebody takes its first port."""
 
