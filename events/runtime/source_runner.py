@@ -105,7 +105,7 @@ class SourceRunner:
 
     @property
     def leader_only(self) -> bool:
-        return self._adapter.single
+        return self._adapter.leader_only
 
     @property
     def address(self) -> str:

@@ -86,11 +86,6 @@ class Source(ABC, Generic[Config]):
     def __init__(self, cfg: Config, ctx: SourceContext) -> None:
         self.cfg, self.ctx = cfg, ctx
 
-    @property
-    def single(self) -> bool:
-        """Whether it runs in one process of several, with its settings."""
-        return self.leader_only
-
     @abstractmethod
     async def run(self, emit: Emit) -> None:
         """Ends by cancellation only. Raises Retryable (restarted after a pause) or Permanent (stays down)."""

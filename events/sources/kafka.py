@@ -97,14 +97,11 @@ class KafkaSource(Source[KafkaConfig]):
 
     def __init__(self, cfg: KafkaConfig, ctx: SourceContext) -> None:
         super().__init__(cfg, ctx)
+        # Members of a group share; a partition alone is for one process.
+        self.leader_only = cfg.consumer_group is None  # type: ignore[misc] # elsewhere the kind decides
         self._metadata = metadata_json(cfg.metadata)
         self._id = f"{ctx.source}:{ctx.event}:{cfg.url.partition(',')[0]}"
         self._schemas = self._registry()
-
-    @property
-    def single(self) -> bool:
-        """A partition alone is for one process; members of a group share."""
-        return self.cfg.consumer_group is None
 
     def _registry(self) -> Schemas | None:
         """Like upstream: the values are Avro only with jsonBody."""

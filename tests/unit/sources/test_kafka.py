@@ -7,7 +7,8 @@ from pydantic import ValidationError
 
 from events.api.common import Problem
 from events.sources._kafka import next_offset, stored_offset
-from events.sources.kafka import KafkaConfig, go_time
+from events.sources.kafka import KafkaConfig, KafkaSource, go_time
+from events.testing.sources import rigged
 
 BASE = {"url": "kafka:9092", "topic": "t", "partition": "0"}
 
@@ -55,3 +56,12 @@ def test_a_cursor_is_of_one_place():
     assert next_offset(stored, "t", 2) is None
     assert next_offset(stored, "u", 3) is None
     assert next_offset(None, "t", 3) is None
+
+
+@pytest.mark.parametrize(
+    ("place", "alone"), [({"partition": "0"}, True), ({"consumerGroup": {"groupName": "g"}}, False)]
+)
+async def test_a_partition_is_read_by_one_process_and_a_group_by_all(place: dict[str, object], alone: bool):
+    async with rigged() as rig:
+        cfg = KafkaConfig.model_validate({"url": "kafka:9092", "topic": "t", **place})
+        assert KafkaSource(cfg, rig.context()).leader_only is alone
