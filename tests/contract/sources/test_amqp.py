@@ -65,11 +65,13 @@ class Rabbits(QueueContract):
         await asyncio.to_thread(self.broker.restart)
 
 
+@pytest.mark.timeout(90)  # the broker takes seconds to stop and to start
 @pytest.mark.servers("rabbitmq")
 class TestAMQP(Rabbits):
     consume: ClassVar = {"autoAck": False}
 
 
+@pytest.mark.timeout(90)  # the broker takes seconds to stop and to start
 @pytest.mark.servers("rabbitmq")
 class TestAMQPAutoAck(Rabbits):
     consume: ClassVar = {"autoAck": True}

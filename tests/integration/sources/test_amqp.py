@@ -21,7 +21,7 @@ from events.testing.servers.rabbitmq import PASSWORD, USER, RabbitMQ
 from events.testing.sources import Rig, rigged
 from events.testing.triggers import dead_port
 
-pytestmark = pytest.mark.servers("rabbitmq")
+pytestmark = [pytest.mark.servers("rabbitmq"), pytest.mark.timeout(60)]
 
 Properties = aiormq.spec.Basic.Properties
 
