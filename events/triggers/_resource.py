@@ -5,15 +5,19 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
+import msgspec
 import orjson
+from pydantic import Field
 
+from events.api.common import Model, NonEmpty, Strings
 from events.errors import EvaluationError, ExpressionError
-from events.event import Firing, Outcome
+from events.event import Firing, Outcome, Request
 from events.kube._base import (
     FIRING_LABEL,
     SENSOR_LABEL,
     TIMESTAMP_LABEL,
     TRIGGER_LABEL,
+    Account,
     Conflict,
     Object,
     Objects,
@@ -23,6 +27,7 @@ from events.kube.kinds import namespaced
 from events.kube.names import as_label
 from events.lang.yamldata import yaml_to_json
 from events.sensors.parameters import compile_edits
+from events.triggers._base import Render
 from events.triggers._documents import kind_of_source
 from events.triggers._text import decoded
 
@@ -30,6 +35,14 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from events.api.sensor import ArtifactLocation, TriggerParameter
+
+
+class Impersonation(Model):
+    """Whom to be for the API server; the service's own account needs the verb impersonate."""
+
+    user: NonEmpty = Field(description="name of the user, as in system:serviceaccount:ci:deployer")
+    groups: Strings = Field([], description="groups of the user")
+
 
 BASE = 53
 """Characters of a generateName that stay; ten of the firing id follow: 63 in all, as a label takes."""
@@ -148,3 +161,12 @@ async def create(objects: Objects, obj: Object, firing: str, namespace: str) -> 
 def done(obj: Object, what: str, *, repeated: bool = False) -> Outcome:
     ref = ref_of(obj)
     return Outcome(detail=f"{ref} {what}", link=str(ref), object=obj, repeated=repeated)
+
+
+def acting(render: Render, who: Impersonation) -> Render:
+    account = Account(who.user, tuple(who.groups))
+
+    def as_account(firing: Firing) -> Request:
+        return msgspec.structs.replace(render(firing), account=account)
+
+    return as_account

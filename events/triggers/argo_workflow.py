@@ -21,9 +21,11 @@ from events.api.common import Problem, Strings, check_choice
 from events.api.sensor import ArtifactLocation, TriggerConfig, check_parameters
 from events.errors import EvaluationError, Retryable
 from events.event import Firing, Outcome, Request
-from events.kube._base import Conflict, NotFound, Object, Ref
+from events.kube._base import Account, Conflict, NotFound, Object, Objects, Ref
 from events.triggers._base import Render, Trigger
 from events.triggers._resource import (
+    Impersonation,
+    acting,
     compile_object,
     create,
     done,
@@ -61,6 +63,7 @@ class ArgoWorkflowConfig(TriggerConfig):
     source: ArtifactLocation = Field(description="where the workflow comes from")
     operation: str = Field("", description=f"one of {', '.join(OPERATIONS)}; submit when empty")
     args: Strings = Field([], description="further arguments in the syntax of the argo command line")
+    impersonate: Impersonation | None = Field(None, description="act as this user; not in upstream")
 
     def problems(self) -> Iterable[Problem]:
         """A known operation, whole parameters."""
@@ -87,6 +90,7 @@ class WorkflowRequest(Request, kw_only=True):
     operation: str = "submit"
     options: list[Option] = msgspec.field(default_factory=list)
     labels: dict[str, str] = msgspec.field(default_factory=dict)
+    account: Account | None = None
 
 
 class ArgoWorkflowTrigger(Trigger[ArgoWorkflowConfig, WorkflowRequest]):
@@ -112,24 +116,28 @@ class ArgoWorkflowTrigger(Trigger[ArgoWorkflowConfig, WorkflowRequest]):
                 operation=operation, options=options, labels=labels_of(firing),
             )  # fmt: skip
 
-        return submit if operation == "submit" else operate
+        render = submit if operation == "submit" else operate
+        return render if cfg.impersonate is None else acting(render, cfg.impersonate)
 
     async def fire(self, request: WorkflowRequest, firing: str) -> Outcome:
         """Raises Retryable, and Conflict, Invalid, NotFound or Forbidden with the server's message."""
         return await OPERATION[request.operation](self, request, firing)
 
+    def objects(self, request: WorkflowRequest) -> Objects:
+        return self.ctx.objects if request.account is None else self.ctx.objects.acting_as(request.account)
+
     async def submit(self, request: WorkflowRequest, firing: str) -> Outcome:
-        return await create(self.ctx.objects, request.object, firing, request.namespace)
+        return await create(self.objects(request), request.object, firing, request.namespace)
 
     async def submit_from(self, request: WorkflowRequest, firing: str) -> Outcome:
-        made = made_from(await self._there(ref_of(request.object)), self._now())
+        made = made_from(await self._there(request), self._now())
         given = as_map(as_map(request.object.get("spec"), "spec").get("arguments"), "spec.arguments")
         for one in given.get("parameters") or ():
             set_parameter(made["spec"], one.get("name"), one.get("value"))
         return await self._create(request, firing, with_options(made, request.options))
 
     async def resubmit(self, request: WorkflowRequest, firing: str) -> Outcome:
-        old = await self._there(ref_of(request.object))
+        old = await self._there(request)
         fresh = once_more(old, parameters_of(request.options))
         priority = [option for option in request.options if option.name == "priority"]
         fresh = with_name(with_options(fresh, priority), firing)
@@ -141,7 +149,7 @@ class ArgoWorkflowTrigger(Trigger[ArgoWorkflowConfig, WorkflowRequest]):
         obj = labelled(with_name(made, firing), request.labels)
         if obj["metadata"].get("namespace") is None:  # from a cluster-scoped template
             obj["metadata"]["namespace"] = request.namespace
-        return await create(self.ctx.objects, obj, firing, request.namespace)
+        return await create(self.objects(request), obj, firing, request.namespace)
 
     async def suspend(self, request: WorkflowRequest, firing: str) -> Outcome:
         return await self._change(request, firing, suspended)
@@ -165,22 +173,14 @@ class ArgoWorkflowTrigger(Trigger[ArgoWorkflowConfig, WorkflowRequest]):
         """Pods of the nodes that run again go first: they have the names of the new ones."""
         again = selected(request) if value_of(request.options, "restartSuccessful") is not None else None
         parameters = parameters_of(request.options)
-        live = await self._there(ref_of(request.object))
+        live = await self._there(request)
         if not changed_by(live, firing):
             gone = retried(live, self._now(), again=again, parameters=parameters).gone
-            await self._delete_pods(live, gone)
+            await delete_pods(self.objects(request), live, gone)
         return await self._change(
             request, firing,
             lambda live: retried(live, self._now(), again=again, parameters=parameters).workflow,
         )  # fmt: skip
-
-    async def _delete_pods(self, workflow: Object, gone: frozenset[str]) -> None:
-        meta = workflow["metadata"]
-        if not gone:
-            return
-        for pod in await self.ctx.objects.list("v1", "Pod", meta["namespace"], {WORKFLOW: meta["name"]}):
-            if (pod["metadata"].get("annotations") or {}).get(NODE_ID) in gone:
-                await self.ctx.objects.delete(Ref("v1", "Pod", meta["namespace"], pod["metadata"]["name"]))
 
     async def _change(
         self, request: WorkflowRequest, firing: str, change: Callable[[Object], Object]
@@ -188,19 +188,20 @@ class ArgoWorkflowTrigger(Trigger[ArgoWorkflowConfig, WorkflowRequest]):
         """Read, change and write the workflow, once for every firing."""
         ref = ref_of(request.object)
         for _ in range(TRIES):
-            live = await self._there(ref)
+            live = await self._there(request)
             if changed_by(live, firing):
                 return done(live, f"{request.operation}: done before", repeated=True)
             try:
-                made = await self.ctx.objects.update(noted(change(live), firing))
+                made = await self.objects(request).update(noted(change(live), firing))
             except Conflict:
                 continue
             return done(made, f"{request.operation}: done")
         raise Retryable(f"{ref} is changed by the workflow-controller all the time")
 
-    async def _there(self, ref: Ref) -> Object:
+    async def _there(self, request: WorkflowRequest) -> Object:
         """Raises NotFound."""
-        found = await self.ctx.objects.get(ref)
+        ref = ref_of(request.object)
+        found = await self.objects(request).get(ref)
         if found is None:
             raise NotFound(f"{ref} not found", ref.name)
         return found
@@ -218,6 +219,16 @@ OPERATION = {
     "resume": ArgoWorkflowTrigger.resume, "resubmit": ArgoWorkflowTrigger.resubmit,
     "terminate": ArgoWorkflowTrigger.terminate, "stop": ArgoWorkflowTrigger.stop,
 }  # fmt: skip
+
+
+async def delete_pods(objects: Objects, workflow: Object, gone: frozenset[str]) -> None:
+    """Of these nodes."""
+    meta = workflow["metadata"]
+    if not gone:
+        return
+    for pod in await objects.list("v1", "Pod", meta["namespace"], {WORKFLOW: meta["name"]}):
+        if (pod["metadata"].get("annotations") or {}).get(NODE_ID) in gone:
+            await objects.delete(Ref("v1", "Pod", meta["namespace"], pod["metadata"]["name"]))
 
 
 def target(obj: Object, operation: str) -> Object:

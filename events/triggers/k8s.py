@@ -24,14 +24,27 @@ from events.kube._base import (
     JSON_PATCH,
     MERGE_PATCH,
     STRATEGIC_PATCH,
+    Account,
     Conflict,
     NotFound,
     Object,
+    Objects,
 )
 from events.kube.edits import merge_over
 from events.sensors.parameters import ResolvedEdit, compile_resolved, write_resolved
 from events.triggers._base import Render, Trigger
-from events.triggers._resource import compile_object, create, done, labelled, labels_of, named, ref_of, shaped
+from events.triggers._resource import (
+    Impersonation,
+    acting,
+    compile_object,
+    create,
+    done,
+    labelled,
+    labels_of,
+    named,
+    ref_of,
+    shaped,
+)
 
 OPERATIONS = ("create", "update", "patch", "delete")
 
@@ -45,6 +58,7 @@ class K8sConfig(TriggerConfig):
         "", description="media type of a patch; application/merge-patch+json when empty"
     )
     live_object: bool = Field(False, description="update only: apply the parameters to the live object")
+    impersonate: Impersonation | None = Field(None, description="act as this user; not in upstream")
 
     def problems(self) -> Iterable[Problem]:
         """A known operation, whole parameters."""
@@ -69,6 +83,7 @@ class K8sRequest(Request, kw_only=True):
     labels: dict[str, str] = msgspec.field(default_factory=dict)
     strategy: str = MERGE_PATCH
     edits: list[ResolvedEdit] | None = None
+    account: Account | None = None
 
 
 class K8sTrigger(Trigger[K8sConfig, K8sRequest]):
@@ -83,21 +98,24 @@ class K8sTrigger(Trigger[K8sConfig, K8sRequest]):
         strategy = cfg.patch_strategy or MERGE_PATCH
         if strategy not in STRATEGIES:
             raise ExpressionError(f"patchStrategy has to be one of {', '.join(STRATEGIES)}", strategy)
-        if cfg.operation == "update" and cfg.live_object:
-            return live_render(cfg)
-        return plain_render(cfg, cfg.operation or "create", strategy)
+        live = cfg.operation == "update" and cfg.live_object
+        render = live_render(cfg) if live else plain_render(cfg, cfg.operation or "create", strategy)
+        return render if cfg.impersonate is None else acting(render, cfg.impersonate)
 
     async def fire(self, request: K8sRequest, firing: str) -> Outcome:
         """Raises Retryable, and Conflict, Invalid, NotFound or Forbidden with the server's message."""
         return await OPERATION[request.operation](self, request, firing)
 
+    def objects(self, request: K8sRequest) -> Objects:
+        return self.ctx.objects if request.account is None else self.ctx.objects.acting_as(request.account)
+
     async def create(self, request: K8sRequest, firing: str) -> Outcome:
         obj = labelled(request.object, request.labels) if request.labels else request.object
-        return await create(self.ctx.objects, obj, firing, request.namespace)
+        return await create(self.objects(request), obj, firing, request.namespace)
 
     async def update(self, request: K8sRequest, firing: str) -> Outcome:
         """Lay the object over the live one; create it if there is none."""
-        objects, ref = self.ctx.objects, ref_of(request.object)
+        objects, ref = self.objects(request), ref_of(request.object)
         for _ in range(TRIES):
             live = await objects.get(ref)
             try:
@@ -115,7 +133,7 @@ class K8sTrigger(Trigger[K8sConfig, K8sRequest]):
 
     async def patch(self, request: K8sRequest, firing: str) -> Outcome:
         """Patch with the object itself; create it if there is none."""
-        objects, ref = self.ctx.objects, ref_of(request.object)
+        objects, ref = self.objects(request), ref_of(request.object)
         if request.strategy == JSON_PATCH:
             return done(await objects.patch(ref, request.object["patch"], JSON_PATCH), "patched")
         for _ in range(TRIES):
@@ -132,7 +150,7 @@ class K8sTrigger(Trigger[K8sConfig, K8sRequest]):
     async def delete(self, request: K8sRequest, firing: str) -> Outcome:
         """Nothing there is a success too."""
         ref = ref_of(request.object)
-        found = await self.ctx.objects.delete(ref)
+        found = await self.objects(request).delete(ref)
         return Outcome(detail=f"{ref} {'deleted' if found else 'was not there'}", link=str(ref))
 
     async def observe(self, outcome: Outcome) -> Object | None:

@@ -1,0 +1,258 @@
+"""k8s: every operation on a real API server, with answers that get lost."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from functools import partial
+from typing import Any
+
+import pytest
+
+from events.api.sensor import Sensor
+from events.errors import Retryable
+from events.kube._base import Conflict, Forbidden, Invalid, NotFound, Object, Ref
+from events.kube.client import Client
+from events.kube.login import from_kubeconfig
+from events.kube.remote import RemoteObjects
+from events.runtime.executor import Executor
+from events.runtime.plans import TriggerPlan, compile_sensor
+from events.testing.servers.kubernetes import Kube
+from events.testing.triggers import Rig, firing_of, parameter, rigged
+
+pytestmark = pytest.mark.servers("kubernetes")
+
+MAP = {"apiVersion": "v1", "kind": "ConfigMap"}
+MERGE = "application/merge-patch+json"
+
+
+@pytest.fixture
+async def client(kube_server: Kube) -> AsyncIterator[Client]:
+    client = Client(partial(from_kubeconfig, "admin", str(kube_server.kubeconfig)))
+    yield client
+    await client.aclose()
+
+
+@pytest.fixture
+def objects(client: Client) -> RemoteObjects:
+    return RemoteObjects(client)
+
+
+@pytest.fixture
+async def rig(objects: RemoteObjects) -> AsyncIterator[Rig]:
+    async with rigged(objects=objects) as rig:
+        yield rig
+
+
+def config(namespace: str, operation: str = "create", name: str = "settings", **given: Any) -> dict[str, Any]:
+    """A trigger for a ConfigMap; `given` are members of the object and fields of the trigger."""
+    fields = {
+        key: given.pop(key)
+        for key in ("parameters", "patchStrategy", "liveObject", "impersonate")
+        if key in given
+    }
+    meta = {"namespace": namespace, **({"name": name} if name else {}), **given.pop("metadata", {})}
+    return {"operation": operation, "source": {"resource": {**MAP, "metadata": meta, **given}}, **fields}
+
+
+def ref(namespace: str, name: str = "settings") -> Ref:
+    return Ref("v1", "ConfigMap", namespace, name)
+
+
+async def live(objects: RemoteObjects, namespace: str) -> Object:
+    found = await objects.get(ref(namespace))
+    assert found is not None
+    return found
+
+
+async def test_create_once_for_a_firing(rig: Rig, objects: RemoteObjects, kube_namespace: str):
+    raw = config(kube_namespace, name="", metadata={"generateName": "x-"}, data={"a": "1"})
+    outcomes = await asyncio.gather(*(rig.run("k8s", raw) for _ in range(5)))
+    assert sorted(outcome.repeated for outcome in outcomes) == [False, True, True, True, True]
+    [made] = await objects.list("v1", "ConfigMap", kube_namespace)
+    assert made["metadata"]["name"] == f"x-{firing_of().id[:10]}"
+    assert made["metadata"]["labels"]["events-trigger/firing"] == firing_of().id
+    assert outcomes[0].object == made
+
+
+async def test_a_name_that_another_firing_has_taken(rig: Rig, kube_namespace: str):
+    await rig.run("k8s", config(kube_namespace), event="e1")
+    with pytest.raises(Conflict, match='configmaps "settings" already exists'):
+        await rig.run("k8s", config(kube_namespace), event="e2")
+
+
+class Lossy(RemoteObjects):
+    """The server does it, and the answer to the first change does not arrive."""
+
+    lost = False
+
+    async def _send(self, *args: Any, **given: Any) -> Object:
+        found = await super()._send(*args, **given)
+        if args[0] != "GET" and not self.lost:
+            self.lost = True
+            raise Retryable("the connection was lost")
+        return found
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        {"name": "", "metadata": {"generateName": "x-"}},
+        {"operation": "update", "data": {"a": "1"}},
+        {"operation": "patch", "data": {"a": "1"}},
+        {"operation": "patch", "patchStrategy": "application/apply-patch+yaml", "data": {"a": "1"}},
+        {"operation": "delete"},
+    ],
+)
+async def test_an_answer_that_was_lost(
+    client: Client, kube_server: Kube, kube_namespace: str, given: dict[str, Any]
+):
+    if given.get("operation") == "delete":
+        path = f"/api/v1/namespaces/{kube_namespace}/configmaps"
+        kube_server.call("POST", path, {"metadata": {"name": "settings"}})
+    async with rigged(objects=Lossy(client)) as rig:
+        with pytest.raises(Retryable):
+            await rig.run("k8s", config(kube_namespace, **given))
+        await rig.run("k8s", config(kube_namespace, **given))
+    found = await RemoteObjects(client).list("v1", "ConfigMap", kube_namespace)
+    assert len(found) == (given.get("operation") != "delete")
+
+
+async def test_update_lays_the_object_over_the_live_one(
+    rig: Rig, objects: RemoteObjects, kube_namespace: str
+):
+    outcome = await rig.run("k8s", config(kube_namespace, "update", data={"a": "1", "b": "2"}))
+    assert outcome.object is not None
+    assert outcome.object["metadata"]["labels"]["events-trigger/firing"] == firing_of().id
+    await rig.run("k8s", config(kube_namespace, "update", data={"b": "3"}), event="e2")
+    found = await live(objects, kube_namespace)
+    assert found["data"] == {"a": "1", "b": "3"}
+    assert found["metadata"]["uid"] == outcome.object["metadata"]["uid"]
+
+
+async def test_updates_at_once_all_count(rig: Rig, objects: RemoteObjects, kube_namespace: str):
+    await rig.run("k8s", config(kube_namespace))
+    await asyncio.gather(
+        *(
+            rig.run("k8s", config(kube_namespace, "update", data={f"k{n}": "x"}), event=f"e{n}")
+            for n in range(3)
+        )
+    )
+    assert set((await live(objects, kube_namespace))["data"]) == {"k0", "k1", "k2"}
+
+
+async def test_the_live_object_takes_the_parameters(rig: Rig, objects: RemoteObjects, kube_namespace: str):
+    raw = config(
+        kube_namespace,
+        "update",
+        liveObject=True,
+        parameters=[parameter("n", "data.count", operation="append")],
+    )
+    with pytest.raises(NotFound):
+        await rig.run("k8s", raw, {"n": "2"})
+    await rig.run("k8s", config(kube_namespace, data={"count": "1", "kept": "x"}))
+    await rig.run("k8s", raw, {"n": "2"}, event="e2")
+    assert (await live(objects, kube_namespace))["data"] == {"count": "12", "kept": "x"}
+
+
+PORTS = [{"port": 80, "name": "web"}]
+
+
+@pytest.mark.parametrize(
+    ("strategy", "change", "ports"),
+    [
+        ("", {"spec": {"ports": [{"port": 81, "name": "other"}]}}, [81]),
+        (
+            "application/strategic-merge-patch+json",
+            {"spec": {"ports": [{"port": 81, "name": "other"}]}},
+            [81, 80],
+        ),
+        (
+            "application/json-patch+json",
+            {"patch": [{"op": "replace", "path": "/spec/ports/0/port", "value": 82}]},
+            [82],
+        ),
+        ("application/apply-patch+yaml", {"spec": {"ports": [{"port": 81, "name": "other"}]}}, [80, 81]),
+    ],
+)
+async def test_each_patch_strategy_is_the_server_s_own(
+    rig: Rig, objects: RemoteObjects, kube_namespace: str, strategy: str, change: Any, ports: list[int]
+):
+    service = {"apiVersion": "v1", "kind": "Service", "metadata": {"name": "s", "namespace": kube_namespace}}
+    await objects.create({**service, "spec": {"ports": PORTS}}, kube_namespace)
+    raw = {"operation": "patch", "patchStrategy": strategy, "source": {"resource": {**service, **change}}}
+    await rig.run("k8s", raw)
+    await rig.run("k8s", raw)
+    found = await objects.get(Ref("v1", "Service", kube_namespace, "s"))
+    assert found is not None
+    assert [one["port"] for one in found["spec"]["ports"]] == ports
+
+
+async def test_a_patch_of_what_is_not_there_creates_it(rig: Rig, objects: RemoteObjects, kube_namespace: str):
+    for number, strategy in enumerate((MERGE, "application/strategic-merge-patch+json")):
+        raw = config(kube_namespace, "patch", f"p{number}", patchStrategy=strategy, data={"a": "1"})
+        outcome = await rig.run("k8s", raw)
+        assert outcome.object is not None
+        assert outcome.object["metadata"]["labels"]["events.argoproj.io/sensor"] == "sens"
+
+
+async def test_delete_twice(rig: Rig, objects: RemoteObjects, kube_namespace: str):
+    await rig.run("k8s", config(kube_namespace))
+    outcomes = [await rig.run("k8s", config(kube_namespace, "delete")) for _ in range(2)]
+    assert [outcome.detail.rpartition("settings ")[2] for outcome in outcomes] == ["deleted", "was not there"]
+    assert await objects.get(ref(kube_namespace)) is None
+
+
+async def test_the_server_s_refusals_are_told(rig: Rig, kube_namespace: str):
+    for raw, kind, said in (
+        (config(kube_namespace, name="Upper"), Invalid, "RFC 1123"),
+        (config("nowhere"), NotFound, 'namespaces "nowhere" not found'),
+        (config(kube_namespace, impersonate={"user": "nobody"}), Forbidden, 'User "nobody" cannot create'),
+        (
+            {"source": {"resource": {"apiVersion": "x.io/v1", "kind": "No", "metadata": {"name": "x"}}}},
+            NotFound,
+            "knows no kind No",
+        ),
+    ):
+        with pytest.raises(kind, match=said):
+            await rig.run("k8s", raw)
+
+
+async def test_acting_as_another_user(rig: Rig, objects: RemoteObjects, kube_namespace: str):
+    boss = {"user": "boss", "groups": ["system:masters"]}
+    for operation in ("create", "update", "patch", "delete"):
+        await rig.run("k8s", config(kube_namespace, operation, data={"a": "1"}, impersonate=boss))
+    assert await objects.get(ref(kube_namespace)) is None
+
+
+async def test_a_policy_waits_for_labels_of_the_live_object(
+    rig: Rig, objects: RemoteObjects, kube_namespace: str
+):
+    raw = config(kube_namespace)
+    outcome = await rig.run("k8s", raw)
+    executor = Executor(lambda _: rig.context())
+
+    async def ready() -> None:
+        await asyncio.sleep(0.2)
+        await objects.patch(ref(kube_namespace), {"metadata": {"labels": {"phase": "done"}}})
+
+    judged, _ = await asyncio.gather(executor.judge("default", plan_of(raw, "done"), outcome), ready())
+    assert judged is None
+    judged = await executor.judge("default", plan_of(raw, "never"), outcome)
+    assert judged is not None
+    assert "did not get the labels" in judged
+    await executor.aclose()
+
+
+def plan_of(raw: Any, phase: str) -> TriggerPlan:
+    """A trigger that wants its object labelled within about half a second."""
+    backoff = {"steps": 10, "duration": "50ms", "factor": 1, "jitter": 0}
+    policy = {"k8s": {"labels": {"phase": phase}, "backoff": backoff, "errorOnBackoffTimeout": True}}
+    spec = {
+        "dependencies": [{"name": "d", "eventSourceName": "s", "eventName": "e"}],
+        "triggers": [{"template": {"name": "t", "k8s": raw}, "policy": policy}],
+    }  # fmt: skip
+    plan = compile_sensor(
+        Sensor.model_validate({"metadata": {"name": "s", "namespace": "default"}, "spec": spec})
+    )
+    return plan.triggers[0]
