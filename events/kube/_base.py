@@ -64,10 +64,12 @@ class Ref(NamedTuple):
 
 
 class Change(NamedTuple):
-    """One entry of a watch: ADDED, MODIFIED or DELETED."""
+    """One entry of a watch: ADDED, MODIFIED, DELETED, or BOOKMARK without an object."""
 
     type: str
     object: Object
+    place: str | None = None
+    """The version to follow from, where it is not that of the object."""
 
 
 class Wanted(NamedTuple):

@@ -313,10 +313,10 @@ class LocalObjects:
             if behind > len(self._history):
                 raise Expired(f"the watch of {wanted} fell behind")
             news = list(islice(reversed(self._history), behind))
-            place = self._told
             for change in reversed(news):
+                place += 1
                 if selected(wanted, key_of(change.object), change.object):
-                    yield change
+                    yield change._replace(place=f"{self._life}.{place}")
             if not news:
                 await changed.wait()
 

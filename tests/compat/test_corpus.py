@@ -122,6 +122,8 @@ OURS = {
     ("MQTTEventSource", "qos"): "upstream subscribes with 0",
     ("NATSTrigger", "jetstream"): "upstream publishes to core NATS only",
     ("EventSourceSpec", "s3"): "a kind of our own",
+    ("StandardK8STrigger", "impersonate"): "upstream acts as its service account only",
+    ("ArgoWorkflowTrigger", "impersonate"): "upstream acts as its service account only",
     ("GitCreds", "username"): "same struct as BasicAuth",
 }
 
