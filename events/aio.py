@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import random
 from collections.abc import Awaitable, Callable, Coroutine
-from typing import Any
+from typing import Any, TypeVar
 
 from events.errors import Permanent, Retryable
 
@@ -18,6 +18,11 @@ FIRST_PAUSE, LONGEST_PAUSE = 0.5, 30.0
 """Seconds between restarts: doubled each time, with jitter, back to the first after a calm minute."""
 
 CALM = 60.0
+
+DEAF = 10.0
+"""Seconds that a cancelled task gets to put away what it holds."""
+
+Result = TypeVar("Result")
 
 
 def backoff(attempt: int, chance: float, after: float | None = None, longest: float = LONGEST_PAUSE) -> float:
@@ -81,12 +86,29 @@ class Group:
         await self.aclose()
 
     async def aclose(self) -> None:
-        """Cancel what still runs and wait for its end; errors on the way out go to `failed`."""
-        tasks = list(self._tasks)
-        for task in tasks:
-            task.cancel()
-        if tasks:
-            await asyncio.wait(tasks)
+        """Cancel what still runs and wait for its end; errors on the way out go to `failed`.
+
+        What does not end within `DEAF` is cancelled again: libraries swallow a cancellation now and then.
+        """
+        tasks = set(self._tasks)
+        while tasks:
+            for task in tasks:
+                task.cancel()
+            _, tasks = await asyncio.wait(tasks, timeout=DEAF)
+
+
+async def strictly(work: Awaitable[Result]) -> Result:
+    """The result of a library's call, unless this task was cancelled meanwhile.
+
+    `asyncio.wait_for` of Python 3.11 swallows a cancellation that comes together with the result
+    (github.com/python/cpython/issues/86296): a loop around such a call would never end.
+    """
+    task = asyncio.current_task()
+    before = task.cancelling() if task else 0
+    result = await work
+    if task is not None and task.cancelling() > before:
+        raise asyncio.CancelledError
+    return result
 
 
 async def together(**work: Coroutine[Any, Any, Any]) -> None:

@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 import msgspec
 import orjson
 
+from events.aio import strictly
 from events.clients.nats import Link, translated
 from events.errors import BusFull, BusUnavailable, EventsError, Fenced, Permanent, Retryable
 
@@ -94,9 +95,9 @@ class Api:
             raise self.down()
         try:
             with translated(self.name, self.link.servers):
-                answer = await self.link.client.request(
-                    f"$JS.API.{call}", orjson.dumps(body) if body else b"", timeout=TIMEOUT
-                )
+                content = orjson.dumps(body) if body else b""
+                asked = self.link.client.request(f"$JS.API.{call}", content, timeout=TIMEOUT)
+                answer = await strictly(asked)
         except Retryable as exc:
             self.link.check()
             raise BusUnavailable(str(exc)) from exc

@@ -22,6 +22,7 @@ from urllib.parse import unquote, urlsplit
 
 import msgspec
 
+from events.aio import strictly
 from events.clients.http import shown
 from events.clients.secrets import Ref, Secrets, secret
 from events.clients.tls import TlsRefs, context_of
@@ -252,7 +253,7 @@ class Link:
         Raises Retryable, and Permanent when it refused this subject.
         """
         with translated(self.name, self.servers):
-            await self.client.flush(CONNECT_TIMEOUT)  # type: ignore[arg-type]
+            await strictly(self.client.flush(CONNECT_TIMEOUT))  # type: ignore[arg-type]
         at, why = self.refusals.get(subject.lower(), (0.0, None))
         if why is not None and at >= since:
             raise why
@@ -260,7 +261,7 @@ class Link:
     async def flushed(self, timeout: float = CONNECT_TIMEOUT) -> None:
         """The server has seen everything sent so far. Raises Retryable, and Permanent as `check` does."""
         with translated(self.name, self.servers):
-            await self.client.flush(cast("int", timeout))
+            await strictly(self.client.flush(cast("int", timeout)))
         self.check()
 
     async def listen(self, subject: str, sink: Sink) -> Any:
@@ -394,12 +395,7 @@ def client_class() -> type[Client]:
             await super()._connect_to_server(s)
 
         async def _flush_pending(self, force_flush: bool = False) -> Any:
-            task = asyncio.current_task()
-            before = task.cancelling() if task else 0
-            future = await super()._flush_pending(force_flush)
-            if task and task.cancelling() > before:
-                raise asyncio.CancelledError
-            return future
+            return await strictly(super()._flush_pending(force_flush))
 
         async def _process_info(self, info: dict[str, Any], initial_connection: bool = False) -> None:
             if initial_connection and "tls" in self.options and not info.get("tls_required"):

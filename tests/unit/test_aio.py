@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import suppress
 
 import pytest
 
 from events import aio
-from events.aio import FIRST_PAUSE, LONGEST_PAUSE, Group, backoff, finish, supervise, together
+from events.aio import DEAF, FIRST_PAUSE, LONGEST_PAUSE, Group, backoff, finish, strictly, supervise, together
 from events.errors import Permanent, Retryable
+from events.testing.virtual import run_virtual
 
 
 @pytest.fixture
@@ -130,3 +132,48 @@ async def test_what_fails_while_it_finishes_is_raised():
 
     with pytest.raises(ValueError, match="half"):
         await finish(fails(), 5)
+
+
+def test_a_cancellation_that_a_library_swallows_is_raised_all_the_same():
+    async def swallows() -> str:
+        with suppress(asyncio.CancelledError):
+            await asyncio.sleep(60)
+        return "result"
+
+    async def follow() -> None:
+        while True:
+            await strictly(swallows())
+
+    async def main() -> None:
+        task = asyncio.get_running_loop().create_task(follow())
+        await asyncio.sleep(1)
+        task.cancel()
+        done, _ = await asyncio.wait([task], timeout=10)
+        assert done
+        assert task.cancelled()
+        assert await strictly(asyncio.sleep(1, "not cancelled")) == "not cancelled"
+
+    run_virtual(main())
+
+
+def test_a_task_that_did_not_hear_its_cancellation_is_cancelled_again():
+    heard: list[float] = []
+
+    async def deaf_once() -> None:
+        while True:
+            try:
+                await asyncio.sleep(3600)
+            except asyncio.CancelledError:
+                heard.append(asyncio.get_running_loop().time())
+                if len(heard) == 2:
+                    raise
+
+    async def main() -> None:
+        group = Group(lambda *_: None)
+        group.start("deaf", deaf_once())
+        await asyncio.sleep(1)
+        began = asyncio.get_running_loop().time()
+        await group.aclose()
+        assert [at - began for at in heard] == [pytest.approx(0), pytest.approx(DEAF)]
+
+    run_virtual(main())
