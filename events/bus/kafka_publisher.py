@@ -69,37 +69,43 @@ class Publisher:
         """Answers with one `Stored` per record of the events."""
         done = asyncio.get_running_loop().create_future()
         if self._closing:
-            done.set_exception(BusUnavailable(f"{self._link.place}: closing"))
+            done.set_exception(self._closed())
             return done
         self._waiting.append(Item(records, sides, done))
         self._wake.set()
         return done
 
-    async def aclose(self) -> None:
-        """Store what was accepted, then end. What cannot be stored by PATIENCE fails."""
+    async def aclose(self, *, hopeless: bool) -> None:
+        """Store what was accepted, unless it is hopeless, then end. What is not stored by PATIENCE fails."""
         self._closing = True
         self._wake.set()
+        if hopeless:
+            self._task.cancel()
         await asyncio.wait([self._task])
         for producer in self._let_go():
             await abandon(producer)
 
     async def _run(self) -> None:
-        while self._waiting or not self._closing:
-            await self._wake.wait()
-            self._wake.clear()
-            group = [item for item in self._waiting if not item.done.done()]
-            self._waiting = []
-            if group:
-                await self._store(group)
+        try:
+            while self._waiting or not self._closing:
+                await self._wake.wait()
+                self._wake.clear()
+                group = [item for item in self._waiting if not item.done.done()]
+                self._waiting = []
+                if group:
+                    await self._store(group)
+        finally:
+            self._closing = True
+            fail(self._waiting, self._closed())
+
+    def _closed(self) -> BusUnavailable:
+        return BusUnavailable(f"{self._link.place}: the bus was closed before this was stored")
 
     async def _store(self, group: list[Item]) -> None:
         try:
             with unavailable(f"{self._link.place}: topic {self._topic}"):
                 async with asyncio.timeout(PATIENCE):
                     answers = await self._send(group)
-        except asyncio.CancelledError:
-            fail(group, BusUnavailable(f"{self._link.place}: closed"))
-            raise
         except EventsError as exc:
             fail(group, exc)
             self._failed(exc)
@@ -108,6 +114,8 @@ class Publisher:
             for item, answer in zip(group, answers, strict=True):
                 if not item.done.done():
                     item.done.set_result(answer)
+        finally:
+            fail(group, self._closed())
 
     async def _send(self, group: list[Item]) -> list[list[Stored]]:
         if self._plain is None:

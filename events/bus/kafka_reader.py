@@ -191,14 +191,13 @@ class KafkaReader:
 
     async def _gap(self, places: dict[TopicPartition, int]) -> Batch | None:
         """What retention has removed; reading goes on behind it. Raises Damaged: the log was cut off."""
+        firsts = await self._link.offsets(self._topic, [place.partition for place in places], EARLIEST)
         gaps = []
         for place, wanted in places.items():
-            partition = place.partition
-            [first] = (await self._link.offsets(self._topic, [partition], EARLIEST)).values()
+            partition, first = place.partition, firsts[place.partition]
             if first < wanted:
-                raise Damaged(
-                    f"{self._link.place}: {self._topic}/{partition} ends before {wanted}: it lost events"
-                )
+                cut = f"{self._topic}/{partition} ends before {wanted}: it lost events"
+                raise Damaged(f"{self._link.place}: {cut}")
             if first > self._at[partition]:
                 gaps.append(Gap(partition, self._at[partition] + 1, first))
                 self._at[partition] = first

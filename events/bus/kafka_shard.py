@@ -74,6 +74,15 @@ class Table:
         return ShardState(self.mark, dict(self.records), firings)
 
 
+def settle(done: asyncio.Future[None], error: EventsError | None) -> None:
+    if done.done():
+        return
+    if error is None:
+        done.set_result(None)
+    else:
+        done.set_exception(error)
+
+
 def put(held: dict[Any, Any], key: Any, value: Any) -> None:
     if value is None:
         held.pop(key, None)
@@ -157,21 +166,18 @@ class OwnedShard:
         return self._mirror_at - asyncio.get_running_loop().time()
 
     async def _store(self, group: list[tuple[Changes, asyncio.Future[None]]]) -> None:
-        answer: EventsError | None = None
+        error: EventsError | None = self._fenced()
         try:
             self.check()
             await self._transact([changes for changes, _ in group])
+            error = None
         except EventsError as exc:
-            self.lease.lost.set()
-            answer = exc
+            error = exc
         finally:
+            if error is not None:
+                self.lease.lost.set()
             for _, done in group:
-                if done.done():
-                    continue
-                if answer is None:
-                    done.set_result(None)
-                else:
-                    done.set_exception(answer)
+                settle(done, error)
 
     async def _transact(self, group: list[Changes]) -> None:
         from aiokafka.errors import ProducerFenced
