@@ -147,12 +147,12 @@ class KafkaBus:
         self._open = False
         for reader in list(self._readers):
             await reader.finish(self._closed())
-        await asyncio.gather(*(owned.aclose() for owned in self._owned.values()))
         hopeless = bool(self._trouble or self._broken)
-        if not hopeless:
-            await asyncio.gather(*(lease.release() for lease in self._leases.values()))
-        for lease in self._leases.values():
-            lease.lost.set()
+        if hopeless:
+            for lease in self._leases.values():
+                lease.lost.set()
+        await asyncio.gather(*(owned.aclose() for owned in self._owned.values()))
+        await asyncio.gather(*(lease.release() for lease in self._leases.values()))
         await self._publisher.aclose(hopeless=hopeless)
         await self._tasks.aclose()
         await self._board.aclose()
