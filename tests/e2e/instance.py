@@ -15,7 +15,8 @@ from typing import Any, NamedTuple
 import aiohttp
 from aiohttp import web
 
-from events.testing.servers import free_port
+from events.testing.servers import free_port, missing
+from events.testing.servers.argo import lint
 
 SECRET = "e2e-secret"
 
@@ -111,7 +112,16 @@ class Instance:
         """The JSON of an `events get ...`."""
         code, out, err = await self.tool("get", *args, "--output", "json", "--limit", "100000")
         assert code == 0, err
-        return json.loads(out)
+        found = json.loads(out)
+        if args[0] in {"workflows", "workflow"} and missing("argo") is None:
+            await asyncio.to_thread(check_workflows, found)
+        return found
+
+
+def check_workflows(found: list[Any]) -> None:
+    """Every Workflow that a test sees is one that Argo Workflows takes."""
+    faults = lint(*found) if found else []
+    assert not faults, faults
 
 
 class Target:
