@@ -7,13 +7,18 @@ from typing import Any
 import pytest
 
 from events.errors import EvaluationError, ExpressionError
+from events.testing.servers.argo import lint
 from events.testing.triggers import compiled, firing_of, parameter, rendered, rigged
 
 WORKFLOW: dict[str, Any] = {
     "apiVersion": "argoproj.io/v1alpha1",
     "kind": "Workflow",
     "metadata": {"generateName": "ci-"},
-    "spec": {"entrypoint": "main", "arguments": {"parameters": [{"name": "a", "value": "0"}, {"name": "b"}]}},
+    "spec": {
+        "entrypoint": "main",
+        "arguments": {"parameters": [{"name": "a", "value": "0"}, {"name": "b"}]},
+        "templates": [{"name": "main", "suspend": {}}],
+    },
 }
 
 
@@ -49,6 +54,12 @@ def test_arguments_that_change_the_spec(args: list[str], path: list[Any], value:
     for part in path:
         found = found[part]
     assert found == value
+
+
+@pytest.mark.servers("argo")
+def test_the_program_finds_nothing_wrong_with_what_is_submitted():
+    args = ["-p", "b=1", "-p", "c=2", "--priority", "7", "--serviceaccount=robot", "-l", "team=shop"]
+    assert lint(rendered("argoWorkflow", config(args)).object) == []
 
 
 def test_arguments_that_change_the_metadata():
