@@ -24,7 +24,7 @@ from pydantic import Field
 from events.aio import together
 from events.api.common import Model, NonEmpty, Problem, Strings, check_choice
 from events.api.eventsource import SourceConfig
-from events.errors import ExpressionError, Permanent, Retryable
+from events.errors import ExpressionError, Retryable
 from events.kube._base import Change, Expired, Forbidden, Listed, NotFound, Wanted
 from events.kube.selectors import OPERATIONS as LABEL_OPERATIONS
 from events.kube.selectors import Requirement, Selector
@@ -63,6 +63,11 @@ class ResourceFilter(Model):
         """Known operations, a readable time."""
         yield from self._operations("labels", self.labels, LABEL_OPERATIONS)
         yield from self._operations("fields", self.fields, FIELD_OPERATIONS)
+        for index, field in enumerate(self.fields):
+            try:
+                compile_field(field)
+            except ExpressionError as exc:
+                yield Problem(f"fields.{index}.value", str(exc), "write an RE2 expression")
         if self.created_by and not _is_time(self.created_by):
             hint = 'as in "2026-03-01T08:00:00Z"'
             yield Problem("createdBy", f"not an RFC 3339 time: {self.created_by!r}", hint)
@@ -121,8 +126,6 @@ class ResourceSource(Source[ResourceConfig]):
         wanted = wanted_of(self.cfg)
         try:
             await self._follow(wanted, compile_filter(self.cfg), emit)
-        except ExpressionError as exc:
-            raise Permanent(f"filter: {exc}") from exc
         except NotFound as exc:
             raise Retryable(
                 f"{exc}; there are no {wanted}: is the CustomResourceDefinition installed, and are group, "

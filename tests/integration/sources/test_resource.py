@@ -9,8 +9,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from pydantic import ValidationError
 
-from events.errors import Permanent, Retryable
+from events.errors import Retryable
 from events.kube._base import Change, Expired, Object, Ref, Wanted
 from events.kube.client import Client
 from events.kube.local import LocalObjects
@@ -138,10 +139,25 @@ async def test_after_start_leaves_out_what_was_there(store: LocalObjects):
     assert told(rig) == [("ADD", "new"), ("UPDATE", "old")]
 
 
-async def test_a_regular_expression_that_is_none(store: LocalObjects):
+def test_a_regular_expression_that_is_none_is_told_at_load():
+    with pytest.raises(ValidationError, match=r"fields.0.value: not a regular expression"):
+        resource.ResourceConfig.model_validate(config(fields=[{"key": "a", "value": "("}]))
+
+
+async def test_a_large_place_is_stored_now_and_then(store: LocalObjects, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(resource, "SMALL", 10)
+    monkeypatch.setattr(resource, "RATE", 1)
     async with rigged(objects=store) as rig:
-        with pytest.raises(Permanent, match="filter: not a regular expression"):
-            await rig.start("resource", config(fields=[{"key": "a", "value": "("}]))
+        await rig.start("resource", config())
+        for number in range(5):
+            await store.create(settings(f"x{number}"), "default")
+            await rig.until(number + 1)
+        assert len(rig.cursors) == 1
+        ids = [payload.id for payload in rig.emitted]
+        await rig.stop()
+        await rig.start("resource", config())
+        await rig.until(10)
+    assert sorted(payload.id for payload in rig.emitted[5:]) == sorted(ids)
 
 
 class Forgetful(LocalObjects):
