@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from events.errors import Retryable
 from events.kube._base import (
     APPLY_PATCH,
     JSON_PATCH,
@@ -23,6 +24,7 @@ from events.kube._base import (
     Ref,
     Wanted,
 )
+from events.kube.remote import RemoteObjects
 from events.kube.selectors import Requirement, Selector, equal
 
 THING: Object = {"apiVersion": "test.example.com/v1", "kind": "Thing"}
@@ -286,3 +288,16 @@ async def told(changes: AsyncIterator[Change], count: int) -> list[Change]:
                 break
     await changes.aclose()  # type: ignore[attr-defined]
     return seen
+
+
+class Lossy(RemoteObjects):
+    """The server does it, and the answer to the first change does not arrive."""
+
+    lost = False
+
+    async def _send(self, *args: Any, **given: Any) -> Object:
+        found = await super()._send(*args, **given)
+        if args[0] != "GET" and not self.lost:
+            self.lost = True
+            raise Retryable("the connection was lost")
+        return found

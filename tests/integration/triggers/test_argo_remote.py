@@ -11,11 +11,13 @@ from uuid import uuid4
 import msgspec
 import pytest
 
+from events.errors import Retryable
 from events.event import Outcome
 from events.kube._base import Invalid, NotFound, Object, Ref
 from events.kube.client import Client
 from events.kube.login import from_kubeconfig
 from events.kube.remote import RemoteObjects
+from events.testing.objects import Lossy
 from events.testing.servers.argo import Controller, lint
 from events.testing.triggers import Rig, compiled, firing_of, rigged
 
@@ -315,3 +317,19 @@ async def fire_in(rig: Rig, namespace: str, obj: Object) -> Outcome:
 async def test_a_workflow_that_is_not_there(rig: Rig, namespace: str, operation: str):
     with pytest.raises(NotFound, match=f"Workflow/{namespace}/w-.* not found"):
         await run(rig, operation, named(workflow(namespace, WAIT)))
+
+
+@pytest.mark.parametrize("operation", ["submit", "submit-from", "resubmit", "suspend", "resume", "stop"])
+async def test_an_answer_that_was_lost(objects: RemoteObjects, namespace: str, operation: str):
+    made = workflow(namespace, APPROVE)
+    if operation != "submit":
+        await objects.create(made, namespace)
+        await until(objects, made, waiting)
+    async with rigged(objects=Lossy(objects._client)) as rig:
+        given = made if operation == "submit" else named(made)
+        with pytest.raises(Retryable):
+            await run(rig, operation, given, event=operation)
+        assert (await run(rig, operation, given, event=operation)).repeated
+    found = await objects.list(API, "Workflow", namespace)
+    copies = [one for one in found if one["metadata"]["name"].startswith(made["metadata"]["name"])]
+    assert len(copies) == (2 if operation in {"submit-from", "resubmit"} else 1)

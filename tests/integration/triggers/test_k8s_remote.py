@@ -17,6 +17,7 @@ from events.kube.login import from_kubeconfig
 from events.kube.remote import RemoteObjects
 from events.runtime.executor import Executor
 from events.runtime.plans import TriggerPlan, compile_sensor
+from events.testing.objects import Lossy
 from events.testing.servers.kubernetes import Kube
 from events.testing.triggers import Rig, firing_of, parameter, rigged
 
@@ -79,19 +80,6 @@ async def test_a_name_that_another_firing_has_taken(rig: Rig, kube_namespace: st
     await rig.run("k8s", config(kube_namespace), event="e1")
     with pytest.raises(Conflict, match='configmaps "settings" already exists'):
         await rig.run("k8s", config(kube_namespace), event="e2")
-
-
-class Lossy(RemoteObjects):
-    """The server does it, and the answer to the first change does not arrive."""
-
-    lost = False
-
-    async def _send(self, *args: Any, **given: Any) -> Object:
-        found = await super()._send(*args, **given)
-        if args[0] != "GET" and not self.lost:
-            self.lost = True
-            raise Retryable("the connection was lost")
-        return found
 
 
 @pytest.mark.parametrize(
