@@ -22,7 +22,7 @@ from typing import NamedTuple, Protocol
 
 import msgspec
 
-from events.event import Decision, Delivery, Event, Position
+from events.event import Decision, Delivery, Event, EventKey, Position
 
 Topic = tuple[str, str]
 """(source, subject)"""
@@ -65,12 +65,23 @@ class Gap(NamedTuple):
     last: int
 
 
+class Double(NamedTuple):
+    """An event whose key was stored again within the window, by an engine that cannot tell at once."""
+
+    key: EventKey
+    position: Position
+
+
 class Batch(msgspec.Struct):
-    """Deliveries in order, and how far the log has been looked at (also over events of other topics)."""
+    """Deliveries in order, and how far the log has been looked at (also over events of other topics).
+
+    `doubles` are left out of the deliveries.
+    """
 
     deliveries: list[Delivery]
     reached: dict[int, int]
     gaps: list[Gap] = []
+    doubles: list[Double] = []
 
 
 class Reader(Protocol):

@@ -16,12 +16,12 @@ from collections.abc import Callable, Iterable
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
-from events.bus._base import DEDUPE_WINDOW, Batch, Gap, Mark, Topic
+from events.bus._base import DEDUPE_WINDOW, Batch, Double, Gap, Mark, Topic
 from events.bus.kafka_link import EARLIEST, Link, unavailable
 from events.bus.kafka_wire import delivery_of, event_of, topic_key
 from events.clients.kafka import stop
 from events.errors import BusUnavailable, Damaged, EventsError
-from events.event import Delivery, Event
+from events.event import Delivery, Event, Position
 
 if TYPE_CHECKING:
     from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
@@ -157,17 +157,25 @@ class KafkaReader:
     ) -> Batch | None:
         """Nothing here waits: what was taken from the consumer is not lost by a cancellation."""
         deliveries: list[Delivery] = []
+        doubles: list[Double] = []
         for place, records in found.items():
-            self._sort(place.partition, records, deliveries)
+            self._sort(place.partition, records, deliveries, doubles)
+        self.doubles += len(doubles)
         moved = False
         for place in consumer.assignment():
             position, before = await consumer.position(place), self._at[place.partition]
             self._from[place.partition] = position
             if position > before:
                 self._at[place.partition], moved, self._barren = position, True, 0
-        return Batch(deliveries, dict(self._at)) if moved else None
+        return Batch(deliveries, dict(self._at), doubles=doubles) if moved else None
 
-    def _sort(self, partition: int, records: list[ConsumerRecord[Any, Any]], wanted: list[Delivery]) -> None:
+    def _sort(
+        self,
+        partition: int,
+        records: list[ConsumerRecord[Any, Any]],
+        wanted: list[Delivery],
+        doubles: list[Double],
+    ) -> None:
         keys, window, start = self._keys, self._windows[partition], self._at[partition]
         for record in records:
             if record.key not in keys or (event := self._event(record)) is None:
@@ -175,9 +183,12 @@ class KafkaReader:
             if (event.source, event.subject) not in self._topics:
                 continue
             key = (event.source, event.subject, event.id)
-            if window.knows(key, record.timestamp * 1_000_000):
-                self.doubles += record.offset >= start
-            elif record.offset >= start:
+            known = window.knows(key, record.timestamp * 1_000_000)
+            if record.offset < start:
+                continue
+            if known:
+                doubles.append(Double(event.key, Position(partition, record.offset)))
+            else:
                 wanted.append(delivery_of(record, event))
 
     def _event(self, record: ConsumerRecord[Any, Any]) -> Event | None:

@@ -52,13 +52,13 @@ class TriggerCounts:
         self.results[name] = self.results.get(name, 0) + 1
 
 
-class Restarts:
+class BusCounts:
     """Of the readers of one bus."""
 
-    __slots__ = ("count",)
+    __slots__ = ("doubles", "restarts")
 
     def __init__(self) -> None:
-        self.count = 0
+        self.restarts = self.doubles = 0
 
 
 class Gauge(NamedTuple):
@@ -83,7 +83,10 @@ TRIGGER_COUNTERS = (
     ("argo_events_action_retries_failed", "firings given up after the last attempt", "retries_failed"),
     ("events_trigger_repeated", "attempts whose effect was there already", "repeated"),
 )
-RESTARTS = (("events_bus_subscription_restarts", "readers that fell silent and were made anew", "count"),)
+BUS_COUNTERS = (
+    ("events_bus_subscription_restarts", "readers that fell silent and were made anew", "restarts"),
+    ("events_bus_doubles", "events that were read twice and handled once", "doubles"),
+)
 
 
 class Metrics:
@@ -93,7 +96,7 @@ class Metrics:
         self._sources: dict[tuple[str, str, str], SourceCounts] = {}
         self._triggers: dict[tuple[str, str, str], TriggerCounts] = {}
         self._gauges: list[Gauge] = []
-        self._restarts: dict[tuple[str], Restarts] = {}
+        self._buses: dict[tuple[str], BusCounts] = {}
 
     def source(self, namespace: str, source: str, event: str) -> SourceCounts:
         """The counts of one event; made with zeros, so that they can be seen before the first."""
@@ -102,13 +105,9 @@ class Metrics:
     def trigger(self, namespace: str, sensor: str, trigger: str) -> TriggerCounts:
         return self._triggers.setdefault((namespace, sensor, trigger), TriggerCounts())
 
-    def bus(self, name: str) -> None:
-        """Have a bus counted, from zero."""
-        self._restarts.setdefault((name,), Restarts())
-
-    def restarted(self, bus: str) -> None:
-        """A reader of this bus was silent for no reason, and was made anew."""
-        self._restarts.setdefault((bus,), Restarts()).count += 1
+    def bus(self, name: str) -> BusCounts:
+        """The counts of one bus; made with zeros."""
+        return self._buses.setdefault((name,), BusCounts())
 
     def gauge(self, name: str, text: str, read: Callable[[], Iterable[tuple[dict[str, str], float]]]) -> None:
         self._gauges.append(Gauge(name, text, read))
@@ -126,7 +125,7 @@ class Metrics:
         yield from self._build()
         yield from self._source_metrics()
         yield from self._trigger_metrics()
-        yield from counters(RESTARTS, ("bus",), self._restarts)
+        yield from counters(BUS_COUNTERS, ("bus",), self._buses)
         yield from self._gauge_metrics()
 
     def _build(self) -> Iterator[Metric]:

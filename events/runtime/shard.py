@@ -14,10 +14,11 @@ from collections.abc import Callable, Coroutine, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from events.aio import Group, backoff
-from events.bus._base import Batch, Bus, DecisionQuery, Gap, Lease, Mark, Reader
+from events.bus._base import Batch, Bus, DecisionQuery, Double, Gap, Lease, Mark, Reader
 from events.errors import Fenced, Retryable
 from events.event import (
     DEAD_LETTERED,
+    DUPLICATE,
     EXPIRED,
     FAILED,
     FIRED,
@@ -333,7 +334,7 @@ class ShardRunner:
 
     def restart_reader(self, reason: str) -> None:
         """Begin anew at the place that was reached."""
-        self.metrics.restarted(self.bus.name)
+        self.metrics.bus(self.bus.name).restarts += 1
         log.warning("%s shard %d: %s; reading anew", self.bus.name, self.shard, reason)
         self._interrupt()
 
@@ -375,6 +376,8 @@ class ShardRunner:
         """Everything of a batch, in portions that leave others some room."""
         for gap in batch.gaps:
             self._expired(gap)
+        for double in batch.doubles:
+            self._doubled(double)
         clock = asyncio.get_running_loop().time
         for deliveries in self._judge.portions(self.roster, batch.deliveries):
             judged = await self._judge.prepare(self.roster, deliveries)
@@ -538,6 +541,11 @@ class ShardRunner:
         self.recorder.note(
             decision=self.decision("", "", EXPIRED, [], Position(gap.partition, gap.last), reason)
         )
+
+    def _doubled(self, double: Double) -> None:
+        self.metrics.bus(self.bus.name).doubles += 1
+        reason = "the bus had stored it already"
+        self.recorder.note(decision=self.decision("", "", DUPLICATE, [double.key], double.position, reason))
 
     def decision(
         self,

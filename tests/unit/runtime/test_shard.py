@@ -9,10 +9,10 @@ from typing import Any
 
 import pytest
 
-from events.bus._base import Changes, Gap, Mark
+from events.bus._base import Batch, Changes, Double, Gap, Mark
 from events.bus.memory import MemoryBus, MemoryLease, MemoryLog
 from events.errors import BusUnavailable, Fenced, Permanent, Retryable
-from events.event import DEAD_LETTERED, EXPIRED, FILTER_ERROR, FIRED, RESET, Outcome, Position
+from events.event import DEAD_LETTERED, DUPLICATE, EXPIRED, FILTER_ERROR, FIRED, RESET, Outcome, Position
 from events.runtime import lanes
 from events.runtime.buses import BusUnit
 from events.runtime.records import ConditionRecord, Parked, condition_key, decode, parked_key, revision_key
@@ -527,5 +527,20 @@ def test_an_owner_that_slept_too_long_fires_nothing_before_it_has_proved_that_it
         await asyncio.wait([rig.task], timeout=30)
         assert isinstance(rig.task.exception(), Fenced)
         assert [shot.events["a"] for shot in rig.target.shots] == ["a1", "a2"]
+
+    scene(body)
+
+
+def test_doubles_that_the_engine_found_are_recorded_and_counted():
+    async def body(_: Bench, rig: Rig) -> None:
+        await rig.start(sensor(trigger("a")))
+        await rig.publish("a1")
+        await rig.quiet()
+        double = Double(event("a1").key, Position(0, 2))
+        await rig.runner._handle(Batch([], {}, doubles=[double]))
+        (decision,) = await rig.decisions(results=frozenset({DUPLICATE}))
+        assert (decision.events, decision.position) == ([event("a1").key], Position(0, 2))
+        assert rig.metrics.bus("default/default").doubles == 1
+        assert len(rig.target.shots) == 1
 
     scene(body)

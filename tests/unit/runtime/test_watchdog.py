@@ -8,7 +8,7 @@ from typing import Any, cast
 
 import pytest
 
-from events.bus._base import Batch, Bus, Mark, Reader, Topic
+from events.bus._base import Batch, Bus, Health, Mark, Reader, Topic
 from events.bus.memory import MemoryBus, MemoryLog
 from events.errors import BusUnavailable
 from events.event import Outcome
@@ -136,7 +136,7 @@ def test_one_that_stays_silent_is_not_healthy_until_it_hears(caplog: pytest.LogC
         assert restarts(rig) == 2
         for _ in range(100):
             await asyncio.sleep(2)
-            assert unit.health == (False, "shard 0 reads nothing although the bus holds 1 more")
+            assert unit.health == Health(False, "shard 0 reads nothing although the bus holds 1 more")
         bus.deaf = False
         await rig.until(lambda: len(rig.target.shots) == 1, 60)
         await asyncio.sleep(10)
@@ -157,7 +157,7 @@ def test_no_answer_is_no_proof(fault: str):
         setattr(bus, fault, True)
         await asyncio.sleep(80)
         reason = "shard 0 reads nothing although the bus does not say whether there is something"
-        assert unit.health == (False, reason)
+        assert unit.health == Health(False, reason)
         setattr(bus, fault, False)
         await asyncio.sleep(60)
         assert unit.health.ready
