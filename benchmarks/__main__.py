@@ -9,7 +9,18 @@ import sys
 
 from benchmarks.load import ROOT
 
-PROGRAMS = ("ingest", "end_to_end", "fan_out", "kafka", "startup", "idle", "filters", "matching", "bus")
+PROGRAMS = (
+    "ingest",
+    "end_to_end",
+    "fan_out",
+    "kafka",
+    "sqs",
+    "startup",
+    "idle",
+    "filters",
+    "matching",
+    "bus",
+)
 
 
 def run(name: str, quick: bool) -> None:

@@ -15,6 +15,7 @@ import logging
 import time
 from collections.abc import Iterator
 from contextlib import AsyncExitStack, contextmanager
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -46,6 +47,7 @@ Keys = tuple[str | None, str | None, str | None]
 LOGIN = "check accessKey, secretKey and sessionToken"
 DENIED = "allow it in the policy of this login"
 EXPIRED = "renew sessionToken"
+MISSING = "create it, or correct its name and region"
 BUCKET = "create the bucket, or correct bucket, region and endpoint"
 QUEUE = "create the queue, or correct its name, region and account"
 NEXT_STEP = {
@@ -55,7 +57,7 @@ NEXT_STEP = {
     "SignatureDoesNotMatch": LOGIN, "UnrecognizedClientException": LOGIN,
     "AWS.SimpleQueueService.NonExistentQueue": QUEUE, "QueueDoesNotExist": QUEUE,
     "NoSuchBucket": BUCKET,
-    "NotFound": "create it, or correct its name and region",
+    "NotFound": MISSING, "ResourceNotFoundException": MISSING,
 }  # fmt: skip
 """What a user does about an error code. What is missing or expired passes once that is done."""
 
@@ -142,12 +144,21 @@ def prepared(service: str, role_arn: str) -> Any:
 
     quiet()
     session = get_session()
-    loader = session.get_component("data_loader")
+    loader = descriptions(session.get_config_variable("data_path"))
+    session.register_component("data_loader", loader)
     for name in (service, "sts") if role_arn else (service,):
         loader.load_service_model(name, "service-2")
         loader.load_service_model(name, "endpoint-rule-set-1")
     loader.load_data("endpoints")
     return session
+
+
+@cache
+def descriptions(search_path: str | None) -> Any:
+    """The library's descriptions of services, which every session would read again: 8 MB and 40 ms each."""
+    from botocore.loaders import create_loader
+
+    return create_loader(search_path)
 
 
 def quiet() -> None:

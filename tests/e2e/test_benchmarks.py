@@ -21,11 +21,12 @@ LINES = {
     "idle": ["idle: resident memory", "idle: CPU"],
     "filters": ["filters: data, number", "filters: exprs", "filters: context", "filters: parameter, dataKey"],
     "matching": ["matching: equality (^text$), 100 dependencies", "matching: plain text (contains), memory"],
+    "sqs": ["sqs: CPU per message"],
     "bus": ["futures alone", "embedded, power"],
 }
 
 
-NEEDS = {"kafka": pytest.mark.servers("kafka")}
+NEEDS = {"kafka": pytest.mark.servers("kafka"), "sqs": pytest.mark.servers("elasticmq")}
 
 
 @pytest.mark.parametrize("name", [pytest.param(name, marks=NEEDS.get(name, ())) for name in LINES])

@@ -177,3 +177,20 @@ def test_a_task_that_did_not_hear_its_cancellation_is_cancelled_again():
         assert [at - began for at in heard] == [pytest.approx(0), pytest.approx(DEAF)]
 
     run_virtual(main())
+
+
+async def test_tasks_of_a_group_may_end_by_themselves_until_the_time_is_over():
+    ended = []
+
+    async def nap(seconds: float):
+        try:
+            await asyncio.sleep(seconds)
+        finally:
+            ended.append(seconds)
+
+    group = Group(lambda *_: None)
+    await group.finish(1.0)
+    short, long = group.start("short", nap(0.01)), group.start("long", nap(60))
+    await group.finish(0.1)
+    assert ended == [0.01, 60]
+    assert (short.cancelled(), long.cancelled()) == (False, True)
