@@ -35,6 +35,8 @@ QUIETEST, SHORTEST_LIMIT = 300.0, 15.0
 ANSWERS_WITHIN = 10.0
 """Seconds for a request that is not the stream."""
 
+OTHERS = "is it a store with MinIO's notification API? the source s3 works with others"
+
 LONGEST_LINE = 4 << 20
 """Bytes, as in MinIO's own client."""
 
@@ -98,6 +100,8 @@ async def check(session: aiohttp.ClientSession, stream: Stream, login: Login) ->
 async def lines(session: aiohttp.ClientSession, stream: Stream, login: Login) -> AsyncGenerator[bytes, None]:
     """Line by line as they come. Raises Retryable, also when the stream ends, Permanent."""
     async with _get(session, stream, login, stream.query, QUIETEST) as answer:
+        if answer.content_type == "application/xml":  # a listing: other stores do not know our parameters
+            raise Permanent(f"{stream} sends no notifications; {OTHERS}")
         rest = b""
         async for chunk in arriving(answer, str(stream)):
             *whole, rest = (rest + chunk).split(b"\n")
@@ -173,7 +177,7 @@ def refused(what: str, status: int, body: bytes) -> EventsError:
     code, message = error_of(body)
     step = NEXT_STEP.get(code, "")
     if not code and status != 503:
-        step = "is it a store with MinIO's notification API? the source s3 works with others"
+        step = OTHERS
     said = f"{what}: {' '.join(filter(None, (str(status), code)))}: {message}".rstrip(": ")
     text = f"{said}; {step}" if step else said
     passes = (status >= 500 and code != "NotImplemented") or status == 429 or code == "NoSuchBucket"

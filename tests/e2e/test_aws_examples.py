@@ -45,9 +45,9 @@ async def started(instance: Instance) -> None:
     await instance.start()
 
 
-async def parameters(instance: Instance, count: int) -> list[str]:
+async def parameters(instance: Instance, count: int, seconds: float = 30) -> list[str]:
     """The first parameter of each Workflow, once there are so many."""
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(seconds):
         while len(found := await instance.get("workflows")) < count:
             await asyncio.sleep(0.2)
     return sorted(one["spec"]["arguments"]["parameters"][0]["value"] for one in found)
@@ -113,5 +113,28 @@ async def test_sns(tmp_path: Path, moto_server: Moto):
                     await asyncio.sleep(0.1)
             await sns.publish(TopicArn=topic, Message="order 7")
             assert await parameters(instance, 1) == ["order 7"]
+        finally:
+            await instance.close()
+
+
+@pytest.mark.servers("elasticmq")
+async def test_sqs_after_a_kill(tmp_path: Path, elasticmq_server: ElasticMQ):
+    """What was in hand comes again when its time is over (30 s); each order is shipped once."""
+    text = example("sqs.yaml", sqs=elasticmq_server.url).replace("queue: orders", "queue: killed")
+    instance = Instance(tmp_path, text)
+    async with cloud(elasticmq_server.url, region=REGION) as amazon:
+        url = await amazon.queue("killed")
+        await amazon.send(url, *[f'{{"order": "{number:03}"}}' for number in range(1000)])
+        try:
+            await started(instance)
+            while sum(await amazon.counts(url)) == 1000:
+                await asyncio.sleep(0.01)
+            await instance.kill()
+            assert sum(await amazon.counts(url)) > 0, "killed too late to mean anything"
+            await instance.start()
+            assert await parameters(instance, 1000, 90) == [f"{number:03}" for number in range(1000)]
+            async with asyncio.timeout(10):
+                while await amazon.counts(url) != (0, 0):
+                    await asyncio.sleep(0.1)
         finally:
             await instance.close()

@@ -209,6 +209,16 @@ async def test_a_server_that_is_down_and_one_that_is_not_minio():
         )
 
 
+async def test_a_store_that_answers_with_a_listing():
+    target = Target()
+    async with rigged(SECRETS) as rig, serving(target.handle) as url:
+        listing = web.Response(text="<ListBucketResult/>", content_type="application/xml")
+        target.answers = [web.Response(text="<LocationConstraint/>"), listing]
+        other = await failure(rig, raw_of(url.removeprefix("http://")))
+    assert isinstance(other, Permanent)
+    assert "sends no notifications; is it a store with MinIO's notification API?" in str(other)
+
+
 async def test_a_login_that_may_not():
     async with listening() as (_, address), rigged({**SECRETS, "store/user": "another"}) as rig:
         refused = await failure(rig, raw_of(address))

@@ -10,10 +10,12 @@ import orjson
 import pytest
 from aiohttp import web
 
+from events.clients import sqs
 from events.errors import Permanent, Retryable
 from events.sources.sqs import SQSSource
 from events.testing.aws import KEYS, SECRETS, Cloud, cloud, unique
 from events.testing.servers.elasticmq import REGION, ElasticMQ
+from events.testing.servers.fixtures import Own
 from events.testing.servers.moto import Moto
 from events.testing.sources import Rig, rigged
 from events.testing.triggers import Target, serving
@@ -157,6 +159,29 @@ async def test_a_bus_that_is_away_is_told_and_waited_for_with_the_message_in_han
         await rig.until(1)
         await rig.ready.wait()
         await until_counts(amazon, url, (0, 0))
+
+
+@pytest.mark.timeout(60)
+@pytest.mark.servers("elasticmq")
+async def test_a_server_that_says_nothing_is_asked_again(
+    own: Own[ElasticMQ], monkeypatch: pytest.MonkeyPatch
+):
+    """It gives the message to the poll that was given up, where it is hidden for a while."""
+    monkeypatch.setattr(sqs, "DEADLINE", 1.0)
+    monkeypatch.setattr(SQSSource, "visibility", 2)
+    server = await asyncio.to_thread(own, ElasticMQ())
+    async with cloud(server.url, region=REGION) as amazon, rigged(SECRETS) as rig:
+        url = await amazon.queue()
+        await rig.start("sqs", raw_of(amazon, url, waitTimeSeconds=1), supervised=True)
+        server.pause()
+        async with asyncio.timeout(20):
+            while not rig.failures:
+                await asyncio.sleep(0.05)
+        server.resume()
+        await amazon.send(url, "a")
+        await rig.until(1, 25)
+    assert {type(error) for error in rig.failures} == {Retryable}
+    assert f"({amazon.url})" in str(rig.failures[0])
 
 
 @pytest.mark.servers("moto")
