@@ -32,7 +32,7 @@ CONNECTIONS = 64
 """Connections per client: the default `maxInFlight` of one trigger."""
 
 PASSING = frozenset({
-    "EC2ThrottledException", "InternalFailure", "PriorRequestNotComplete",
+    "EC2ThrottledException", "InternalFailure", "KmsThrottled", "OverLimit", "PriorRequestNotComplete",
     "ProvisionedThroughputExceededException",
     "RequestLimitExceeded", "RequestThrottled", "RequestThrottledException", "RequestTimeout",
     "RequestTimeoutException", "ServiceUnavailable", "SlowDown", "Throttling", "ThrottledException",

@@ -23,7 +23,7 @@ from events.api.common import Int64, NonEmpty, Problem, SecretKeySelector
 from events.api.eventsource import AWSSourceConfig, BodySourceConfig
 from events.clients.aws import Account, Clients, reference
 from events.clients.sqs import Message, Place, Queue, check_wait
-from events.clients.sqs_consumer import Consumer, Malformed, Rules
+from events.clients.sqs_consumer import VISIBILITY, Consumer, Malformed, Rules
 from events.lang.json_parts import body_json, metadata_json
 from events.sources._base import Emit, Payload, Replay, Source, SourceContext
 from events.sources._queue import insist
@@ -55,7 +55,7 @@ class SQSSource(Source[SQSConfig]):
     extra: ClassVar[str | None] = "aws"
     requires: ClassVar[tuple[str, ...]] = ("aiobotocore",)
     replay: ClassVar[Replay] = "acked"
-    visibility: ClassVar[int] = Rules(True).visibility
+    visibility: ClassVar[int] = VISIBILITY
     example: ClassVar[dict[str, Any]] = {
         "messageId": "6fe7", "messageAttributes": None, "body": {"order": 1},
     }  # fmt: skip

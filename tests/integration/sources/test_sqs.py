@@ -161,6 +161,24 @@ async def test_a_bus_that_is_away_is_told_and_waited_for_with_the_message_in_han
         await until_counts(amazon, url, (0, 0))
 
 
+@pytest.mark.servers("elasticmq")
+async def test_a_fifo_queue_keeps_its_order_also_when_the_bus_was_away(amazon: Cloud):
+    url = await amazon.queue(unique("orders") + ".fifo", FifoQueue="true", ContentBasedDeduplication="true")
+    async with rigged(SECRETS) as rig:
+        rig.refuse = Retryable("the bus is away")
+        await rig.start("sqs", raw_of(amazon, url, jsonBody=True), supervised=True)
+        for group in "abc":
+            bodies = [f'{{"group":"{group}","number":{number}}}' for number in range(30)]
+            await amazon.send(url, *bodies, MessageGroupId=group)
+        await rig.asked.wait()
+        rig.refuse = None
+        await rig.until(90, 20)
+        await until_counts(amazon, url, (0, 0))
+        for group in "abc":
+            numbers = [data["body"]["number"] for data in rig.data if data["body"]["group"] == group]
+            assert numbers == [*range(30)]
+
+
 @pytest.mark.timeout(60)
 @pytest.mark.servers("elasticmq")
 async def test_a_server_that_says_nothing_is_asked_again(
@@ -228,6 +246,7 @@ async def test_a_server_that_is_down():
         (403, "AccessDenied", Permanent, "allow it in the policy of this login"),
         (403, "ExpiredToken", Retryable, "renew sessionToken"),
         (400, "ThrottlingException", Retryable, "so it is"),
+        (403, "OverLimit", Retryable, "so it is"),
     ],
 )
 async def test_refusals(status: int, code: str, error: type[Exception], step: str):
