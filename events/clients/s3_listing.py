@@ -18,6 +18,9 @@ from events.clients.s3_seen import KEPT, Listed, Seen
 DEADLINE = 60.0
 """Seconds for one page."""
 
+PAGE = 1000
+"""Objects in one page: stores give no more."""
+
 MOST_NEW = 50_000
 """Objects that one round finds: the oldest ones, the next round goes on."""
 
@@ -52,7 +55,7 @@ class Round(NamedTuple):
 async def pages(client: Any, bucket: Bucket) -> AsyncIterator[list[Listed]]:
     """The objects that are wanted, by key. Raises Retryable, Permanent."""
     wanted = bucket.wanted
-    given = {"Bucket": wanted.bucket, "Prefix": wanted.prefix}
+    given = {"Bucket": wanted.bucket, "Prefix": wanted.prefix, "MaxKeys": PAGE}
     while True:
         with translated(str(bucket)):
             async with asyncio.timeout(DEADLINE):

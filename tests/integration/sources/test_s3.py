@@ -165,14 +165,17 @@ async def test_objects_of_the_same_second(moto: Cloud):
 
 @pytest.mark.servers("moto")
 async def test_more_objects_than_one_page_and_one_round_hold(moto: Cloud, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(s3_listing.look, "__defaults__", (400,))
+    monkeypatch.setattr(s3_listing, "PAGE", 50)
+    monkeypatch.setattr(s3_listing.look, "__defaults__", (40,))
     bucket = await moto.bucket()
-    await moto.put(bucket, [f"{number:04}" for number in range(1100)])
+    names = [f"{number:04}" for number in range(130)]
+    await moto.put(bucket, names)
     async with rigged(SECRETS) as rig:
         await rig.start("s3", raw_of(moto, bucket, poll={"startAt": "oldest"}), wait=False)
-        await rig.until(1100, 20)
+        await rig.until(130, 20)
         await asyncio.sleep(0.5)
-        assert sorted(keys(rig)) == [f"{number:04}" for number in range(1100)]
+        assert sorted(keys(rig)) == names
+        assert len(rig.cursors) >= 4, "one round after the other"
 
 
 @pytest.mark.servers("minio")
