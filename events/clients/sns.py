@@ -93,12 +93,16 @@ class Certificates:
         check_signature(certificate, envelope, text)
 
     async def _get(self, url: str) -> Certificate:
-        async with self._fetching:
-            if url not in self._kept:
-                self._kept[url] = certificate_of(await fetch(self._session, url, LONGEST_CERTIFICATE))
-                if len(self._kept) > KEPT:
-                    self._kept.popitem(last=False)
-            return self._kept[url]
+        """One fetch at a time; whose certificate is known does not wait for those of others."""
+        if url not in self._kept:
+            async with self._fetching:
+                if url not in self._kept:
+                    self._kept[url] = certificate_of(await fetch(self._session, url, LONGEST_CERTIFICATE))
+        self._kept.move_to_end(url)
+        found = self._kept[url]
+        if len(self._kept) > KEPT:
+            self._kept.popitem(last=False)
+        return found
 
 
 def certificate_of(pem: bytes) -> Certificate:

@@ -5,6 +5,7 @@ The host is reached under Amazon's name: `session` asks nobody where that is.
 
 from __future__ import annotations
 
+import asyncio
 import socket
 import ssl
 from base64 import b64encode
@@ -82,9 +83,12 @@ class Amazon(AbstractResolver):
     def __init__(self, certificate: bytes) -> None:
         self.certificate, self.status, self.port = certificate, 200, 0
         self.asked: list[str] = []
+        self.hold = asyncio.Event()
+        self.hold.set()
 
     async def handle(self, request: web.BaseRequest) -> web.Response:
         self.asked.append(f"https://{request.host}{request.path_qs}")
+        await self.hold.wait()
         body = self.certificate if request.path.endswith(".pem") else b"<ConfirmSubscriptionResponse/>"
         return web.Response(status=self.status, body=body, headers={"Location": "https://elsewhere.test/"})
 

@@ -122,6 +122,26 @@ async def test_start_at_oldest_tells_all_in_the_order_in_which_they_changed(
 
 
 @pytest.mark.servers("minio")
+async def test_an_upload_in_parts(minio: Cloud):
+    bucket = await minio.bucket()
+    api = await minio.api("s3")
+    async with rigged({**SECRETS, **LOGIN}) as rig:
+        upload = await api.create_multipart_upload(Bucket=bucket, Key="large")
+        place = {"Bucket": bucket, "Key": "large", "UploadId": upload["UploadId"]}
+        await rig.start("s3", raw_of(minio, bucket))
+        await minio.put(bucket, ["small"])
+        await rig.until(1)
+        part = await api.upload_part(**place, PartNumber=1, Body=b"x")
+        parts = {"Parts": [{"PartNumber": 1, "ETag": part["ETag"]}]}
+        await api.complete_multipart_upload(**place, MultipartUpload=parts)
+        await rig.until(2)
+        assert [data["notification"][0]["eventName"] for data in rig.data] == [
+            "s3:ObjectCreated:Put", "s3:ObjectCreated:CompleteMultipartUpload",
+        ]  # fmt: skip
+        assert things(rig)[1]["eTag"].endswith("-1")
+
+
+@pytest.mark.servers("minio")
 async def test_prefix_and_suffix(minio: Cloud):
     bucket = await minio.bucket()
     async with rigged({**SECRETS, **LOGIN}) as rig:

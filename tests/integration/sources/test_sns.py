@@ -68,6 +68,26 @@ async def test_the_certificate_is_fetched_once(tmp_path: Path):
         assert host.asked == [CERTIFICATE]
 
 
+async def test_a_certificate_in_use_stays_and_waits_for_no_other(tmp_path: Path):
+    async with at_amazon(tmp_path) as (rig, host):
+        assert (await send(rig, SIGNER.notification()))[0] == 200
+        for number in range(40):
+            other = {**SIGNER.notification(), "SigningCertURL": f"https://{HOST}/{number}.pem"}
+            assert (await send(rig, other))[0] == 200
+            assert (await send(rig, SIGNER.notification()))[0] == 200
+        assert len(host.asked) == 41
+        host.hold.clear()
+        unknown = {**SIGNER.notification(), "SigningCertURL": f"https://{HOST}/slow.pem"}
+        slow = rig._tasks.start("slow", send(rig, unknown))
+        async with asyncio.timeout(5):
+            while len(host.asked) < 42:
+                await asyncio.sleep(0.01)
+        assert (await send(rig, SIGNER.notification()))[0] == 200
+        assert not slow.done()
+        host.hold.set()
+        assert (await slow)[0] == 200
+
+
 @pytest.mark.parametrize(
     ("change", "reason"),
     [
