@@ -53,12 +53,16 @@ class TriggerCounts:
 
 
 class BusCounts:
-    """Of the readers of one bus."""
+    """Of the readers of one bus: those made anew here, and by the engine itself."""
 
-    __slots__ = ("doubles", "restarts")
+    __slots__ = ("by_engine", "doubles", "silent")
 
     def __init__(self) -> None:
-        self.restarts = self.doubles = 0
+        self.silent = self.by_engine = self.doubles = 0
+
+    @property
+    def restarts(self) -> int:
+        return self.silent + self.by_engine
 
 
 class Gauge(NamedTuple):

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from events.aio import Group, supervise
 from events.bus._base import Bus, Health, shard_of
 from events.errors import EventsError, Permanent
+from events.observability.metrics import BusCounts
 from events.runtime.intake import Gate
 from events.runtime.outage import LONGEST_PAUSE, Outage
 from events.runtime.owners import MakeRunner, ShardOwner
@@ -44,8 +45,10 @@ class BusUnit:
         settings: Any = None,
         shared: bool = False,
         lease_ttl: float = LEASE,
+        counts: BusCounts | None = None,
     ) -> None:
         self.bus, self.settings, self._tasks = bus, settings, tasks
+        self._counts = counts or BusCounts()
         self.outage = Outage(bus.name)
         self.intake = Gate(bus, self.outage, lease_ttl)
         self.owners = [ShardOwner(bus, shard, make, self.outage) for shard in range(bus.shards)]
@@ -112,6 +115,7 @@ class BusUnit:
         """An outage that only the engine notices is one too."""
         while True:
             health = self.bus.health()
+            self._counts.by_engine = health.restarts
             if health.ready:
                 self.outage.works("bus")
                 self.intake.calm()

@@ -169,10 +169,10 @@ class Service:
             log.warning("EventBus %s: %s", label, choice.notice)
         if before is not None:
             await self._end_unit(before)
-        self.metrics.bus(label)
         self.units[label] = BusUnit(
-            bus, self._make, self._tasks, settings=choice, shared=choice.shared, lease_ttl=self._lease_ttl
-        )
+            bus, self._make, self._tasks, settings=choice, shared=choice.shared, lease_ttl=self._lease_ttl,
+            counts=self.metrics.bus(label),
+        )  # fmt: skip
 
     async def _end_unit(self, unit: BusUnit) -> None:
         """Its settings have changed: what uses it ends in order, and begins again on the new one."""

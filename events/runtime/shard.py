@@ -334,7 +334,7 @@ class ShardRunner:
 
     def restart_reader(self, reason: str) -> None:
         """Begin anew at the place that was reached."""
-        self.metrics.bus(self.bus.name).restarts += 1
+        self.metrics.bus(self.bus.name).silent += 1
         log.warning("%s shard %d: %s; reading anew", self.bus.name, self.shard, reason)
         self._interrupt()
 

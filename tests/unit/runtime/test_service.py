@@ -10,7 +10,7 @@ from typing import Any, ClassVar, cast
 import pytest
 
 from events.api.eventbus import EventBus
-from events.bus._base import Bus
+from events.bus._base import Bus, Health
 from events.bus.memory import MemoryBus, MemoryLog
 from events.clients.http import Sessions
 from events.clients.secrets import LocalSecrets
@@ -351,5 +351,16 @@ def test_an_event_bus_that_cannot_be_run_is_a_finding_and_the_others_go_on():
         assert finding.code == "bus-unusable"
         assert finding.message.startswith("bus default/stan: NATS Streaming is not supported")
         assert stage.names() == {"src.a"}
+
+    scene(body)
+
+
+def test_readers_that_the_engine_made_anew_are_counted(monkeypatch: pytest.MonkeyPatch):
+    async def body(stage: Stage) -> None:
+        monkeypatch.setattr(StageBus, "health", lambda self: Health(ready=True, restarts=3))
+        await stage.apply(source(a="10s"))
+        await asyncio.sleep(2)
+        page = stage.service.metrics.page().decode()
+        assert 'events_bus_subscription_restarts_total{bus="default/default"} 3.0' in page
 
     scene(body)
