@@ -10,17 +10,9 @@ import sys
 from benchmarks.load import ROOT
 
 PROGRAMS = (
-    "ingest",
-    "end_to_end",
-    "fan_out",
-    "kafka",
-    "sqs",
-    "startup",
-    "idle",
-    "filters",
-    "matching",
-    "bus",
-)
+    "ingest", "end_to_end", "fan_out", "kafka", "sqs", "startup", "idle", "filters", "matching", "conditions",
+    "shared_bus", "bus",
+)  # fmt: skip
 
 
 def run(name: str, quick: bool) -> None:

@@ -72,12 +72,12 @@ spec:
 
 
 @contextmanager
-def product(manifests: str, port: int) -> Iterator[Server]:
+def product(manifests: str, port: int, *options: str) -> Iterator[Server]:
     """`events run` on a new data folder, events as durable as a power cut asks for."""
     with tempfile.TemporaryDirectory() as folder:
         (Path(folder) / "manifests.yaml").write_text(manifests)
         command = [sys.executable, "-m", "events", "run", f"{folder}/manifests.yaml"]
-        command += ["--data", f"{folder}/data", "--port", "0", "--durability", "power"]
+        command += ["--data", f"{folder}/data", "--port", "0", "--durability", "power", *options]
         with process(*command, port=port) as pid:
             yield Server(pid, port)
 

@@ -22,11 +22,17 @@ LINES = {
     "filters": ["filters: data, number", "filters: exprs", "filters: context", "filters: parameter, dataKey"],
     "matching": ["matching: equality (^text$), 100 dependencies", "matching: plain text (contains), memory"],
     "sqs": ["sqs: CPU per message"],
+    "conditions": ["with an AND of two", "with an AND of three"],
+    "shared_bus": ["CPU per event on JetStream"],
     "bus": ["futures alone", "embedded, power"],
 }
 
 
-NEEDS = {"kafka": pytest.mark.servers("kafka"), "sqs": pytest.mark.servers("elasticmq")}
+NEEDS = {
+    "kafka": pytest.mark.servers("kafka"),
+    "sqs": pytest.mark.servers("elasticmq"),
+    "shared_bus": pytest.mark.servers("nats"),
+}
 
 
 @pytest.mark.parametrize("name", [pytest.param(name, marks=NEEDS.get(name, ())) for name in LINES])
