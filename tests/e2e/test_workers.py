@@ -21,8 +21,6 @@ from events.testing.servers.nats import Nats
 from tests.e2e.instance import deliver
 from tests.e2e.workers import LEASE, SENSORS, Counter, Team, Worker
 
-pytest.importorskip("events.bus.jetstream")
-
 pytestmark = [pytest.mark.e2e, pytest.mark.servers("nats"), pytest.mark.timeout(120)]
 
 NAMES = [f"s{number}" for number in range(SENSORS)]

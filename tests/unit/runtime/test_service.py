@@ -36,7 +36,7 @@ from events.web.listeners import Listeners
 class Steady:
     """A source that tells how often it was started and stopped; `first` it emits one event."""
 
-    single = False
+    leader_only = False
     started: ClassVar[list[str]] = []
     stopped: ClassVar[list[str]] = []
     refuse = False

@@ -29,7 +29,7 @@ from events.web.listeners import Listeners
 class FakeSource:
     """Does what the test says."""
 
-    single = False
+    leader_only = False
     script: ClassVar[list[Callable[[Emit], Awaitable[None]]]] = []
     runs = 0
 
@@ -233,7 +233,7 @@ def test_a_leader_only_source_runs_in_one_process_and_moves_when_that_one_is_cut
     fake_source: type[FakeSource],
 ):
     async def body(_: MemoryBus) -> None:
-        fake_source.single = True
+        fake_source.leader_only = True
         log = SharedLog(clock=now_ns)
         buses = [SharedBus("default/default", log) for _ in range(2)]
         for bus in buses:
