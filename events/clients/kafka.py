@@ -144,6 +144,21 @@ async def abandon(producer: AIOKafkaProducer) -> None:
     await client.close()
     if (update := client._md_update_fut) is not None:
         update.cancel()
+    hush(producer)
+
+
+def hush(producer: AIOKafkaProducer) -> None:
+    """Look at the errors of what was not sent: asyncio would log each one that nobody looked at."""
+    accumulator, transactions = producer._message_accumulator, producer._txn_manager
+    held = [batch for batches in accumulator._batches.values() for batch in batches]
+    ends = [
+        end for batch in (*held, *accumulator._pending_batches) for end in (batch.future, batch._drain_waiter)
+    ]
+    if transactions is not None:
+        ends.append(transactions._transaction_waiter)
+    for end in ends:
+        if end is not None and end.done() and not end.cancelled():
+            end.exception()
 
 
 async def reach(settings: dict[str, Any]) -> None:
