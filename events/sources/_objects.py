@@ -52,10 +52,37 @@ class Place(msgspec.Struct):
     """Key -> (uid, version)."""
 
 
+class Seen(NamedTuple):
+    """An object as it came: only what is needed, so that the rest can go at once."""
+
+    key: str
+    uid: str
+    version: str
+    body: bytes
+
+
+class Step(NamedTuple):
+    """One entry of a watch. A bookmark has a place only."""
+
+    type: str
+    place: str
+    seen: Seen | None
+
+
 def key_of(obj: Object) -> str:
     """`ci/build`, or the name alone of a cluster-scoped object."""
     meta = obj["metadata"]
     return f"{meta['namespace']}/{meta['name']}" if meta.get("namespace") else str(meta["name"])
+
+
+def seen_of(obj: Object) -> Seen:
+    meta = obj["metadata"]
+    return Seen(key_of(obj), meta["uid"], meta["resourceVersion"], orjson.dumps(obj))
+
+
+def step_of(change: Change) -> Step:
+    place = change.place or change.object["metadata"]["resourceVersion"]
+    return Step(change.type, place, None if change.type == "BOOKMARK" else seen_of(change.object))
 
 
 class View:
@@ -92,54 +119,48 @@ class View:
         """The objects as they were at the stored version: nothing to tell."""
         self._held = {}
         for obj in listed.objects:
-            self._hold(obj)
+            self._hold(seen_of(obj))
         self.version = listed.version
 
     def compare(self, listed: Listed) -> Iterator[Told]:
         """What must have happened since, in no order that anybody knows."""
         there = set()
         for obj in listed.objects:
-            there.add(key_of(obj))
-            yield from self._met(obj)
+            seen = seen_of(obj)
+            there.add(seen.key)
+            yield from self._met(seen)
         for key in [key for key in self._held if key not in there]:
             yield self._gone(key)
         self.version = listed.version
 
-    def follow(self, change: Change) -> Iterator[Told]:
+    def follow(self, step: Step) -> Iterator[Told]:
         """One entry of the watch."""
-        obj, key = change.object, ""
-        if change.type != "BOOKMARK":
-            key = key_of(obj)
-        if change.type == "DELETED":
-            if key in self._held:
-                yield self._gone(key, obj)
-        elif key:
-            yield from self._met(obj)
-        self.version = change.place or obj["metadata"]["resourceVersion"]
+        seen = step.seen
+        if seen is not None:
+            if step.type != "DELETED":
+                yield from self._met(seen)
+            elif seen.key in self._held:
+                yield self._gone(seen.key, seen.body)
+        self.version = step.place
 
-    def _met(self, obj: Object) -> Iterator[Told]:
-        key, meta = key_of(obj), obj["metadata"]
-        old = self._held.get(key)
-        if old is not None and old.uid != meta["uid"]:  # another object of that name
-            yield self._gone(key)
+    def _met(self, seen: Seen) -> Iterator[Told]:
+        old = self._held.get(seen.key)
+        if old is not None and old.uid != seen.uid:  # another object of that name
+            yield self._gone(seen.key)
             old = None
-        if old is not None and old.version == meta["resourceVersion"]:
+        if old is not None and old.version == seen.version:
             return
-        new = self._hold(obj)
-        assert new.body is not None
-        kind = "ADD" if old is None else "UPDATE"
-        yield Told(kind, key, new.uid, new.version, new.body, None if old is None else old.body)
+        self._hold(seen)
+        yield Told("ADD" if old is None else "UPDATE", *seen, None if old is None else old.body)
 
-    def _hold(self, obj: Object) -> Held:
-        meta = obj["metadata"]
-        held = self._held[key_of(obj)] = Held(meta["uid"], meta["resourceVersion"], orjson.dumps(obj))
-        return held
+    def _hold(self, seen: Seen) -> None:
+        self._held[seen.key] = Held(seen.uid, seen.version, seen.body)
 
-    def _gone(self, key: str, last: Object | None = None) -> Told:
+    def _gone(self, key: str, last: bytes | None = None) -> Told:
         """`last`: as the server saw it last; without it as it was known, or only what names it."""
         held = self._held.pop(key)
-        body = held.body if last is None else orjson.dumps(last)
-        return Told("DELETE", key, held.uid, held.version, body or self._named(key, held))
+        body = last or held.body or self._named(key, held)
+        return Told("DELETE", key, held.uid, held.version, body)
 
     def _named(self, key: str, held: Held) -> bytes:
         namespace, _, name = key.rpartition("/")

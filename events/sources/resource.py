@@ -25,7 +25,7 @@ from events.aio import together
 from events.api.common import Model, NonEmpty, Problem, Strings, check_choice
 from events.api.eventsource import SourceConfig
 from events.errors import ExpressionError, Retryable
-from events.kube._base import Change, Expired, Forbidden, Listed, NotFound, Wanted
+from events.kube._base import Expired, Forbidden, Listed, NotFound, Wanted
 from events.kube.selectors import OPERATIONS as LABEL_OPERATIONS
 from events.kube.selectors import Requirement, Selector
 from events.lang.document import Document
@@ -33,7 +33,7 @@ from events.lang.json_parts import metadata_json
 from events.lang.path import compile_path
 from events.lang.regex import compile_regex
 from events.sources._base import Emit, Payload, Replay, Source
-from events.sources._objects import Told, View, batches, payload
+from events.sources._objects import Step, Told, View, batches, payload, step_of
 from events.sources._queue import BATCH_MESSAGES, Waiting, store
 
 EVENT_TYPES = ("ADD", "UPDATE", "DELETE")
@@ -106,13 +106,15 @@ class ResourceConfig(SourceConfig):
 AHEAD = 1000
 """Changes that are read before they are stored."""
 
-SMALL, RATE = 16 << 10, 200_000
+SMALL, RATE = 4 << 10, 200_000
 """Bytes of a cursor that goes with every batch, and bytes per second of larger ones."""
 
 PAUSE = 1.0
 """Seconds between watches that end at once."""
 
 Passes = Callable[[Told], bool]
+News = Step | Listed
+"""A change, or everything anew."""
 
 
 class ResourceSource(Source[ResourceConfig]):
@@ -139,18 +141,19 @@ class ResourceSource(Source[ResourceConfig]):
         work = Work(self, wanted, view, passes, emit)
         await work.start(await self.ctx.cursor())
         self.ctx.ready()
-        waiting: Waiting[Change | Listed] = Waiting(AHEAD)
+        waiting: Waiting[News] = Waiting(AHEAD)
         await together(watch=self._watch(wanted, view.version, waiting), store=waiting.run(work.take))
 
-    async def _watch(self, wanted: Wanted, version: str, waiting: Waiting[Change | Listed]) -> None:
+    async def _watch(self, wanted: Wanted, version: str, waiting: Waiting[News]) -> None:
         """Read on and on from the version; where it is not kept any more, read everything again."""
         objects, clock = self.ctx.objects, asyncio.get_running_loop().time
         while True:
             began = clock()
             try:
                 async for change in objects.follow(wanted, version):
-                    version = change.place or change.object["metadata"]["resourceVersion"]
-                    await waiting.put(change, len(orjson.dumps(change.object)))
+                    step = step_of(change)
+                    version = step.place
+                    await waiting.put(step, len(step.seen.body) if step.seen else 0)
             except Expired as exc:
                 self.ctx.log.info("event source %s: reading all %s again: %s", self.ctx.label, wanted, exc)
                 listed = await objects.read(wanted)
@@ -188,10 +191,10 @@ class Work:
             found = (told for told in found if created_of(told) >= began)
         await self._tell(found)
 
-    async def take(self, news: list[Change | Listed]) -> None:
+    async def take(self, news: list[News]) -> None:
         await self._tell(told for one in news for told in self._changes(one))
 
-    def _changes(self, one: Change | Listed) -> Iterator[Told]:
+    def _changes(self, one: News) -> Iterator[Told]:
         return self._view.compare(one) if isinstance(one, Listed) else self._view.follow(one)
 
     async def _tell(self, found: Iterable[Told]) -> None:

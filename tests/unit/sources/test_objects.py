@@ -9,7 +9,7 @@ import pytest
 
 from events.kube._base import Change, Listed, Object, Wanted
 from events.sources import _objects
-from events.sources._objects import Told, View, payload
+from events.sources._objects import Told, View, payload, step_of
 
 WANTED = Wanted("", "v1", "configmaps", "ci")
 
@@ -63,13 +63,13 @@ def test_an_object_that_was_replaced_was_deleted_and_added():
 )
 def test_changes(change: Change, expected: list[tuple[str, str, str]]):
     view = filled(obj("x", 1))
-    assert brief(view.follow(change)) == expected
+    assert brief(view.follow(step_of(change))) == expected
     assert view.version == change.object["metadata"]["resourceVersion"]
 
 
 def test_a_place_of_another_kind_of_version_is_kept():
     view = filled()
-    list(view.follow(Change("ADDED", obj("x", 3), "life.7")))
+    list(view.follow(step_of(Change("ADDED", obj("x", 3), "life.7"))))
     assert view.version == "life.7"
 
 
