@@ -21,6 +21,9 @@ log = logging.getLogger(__name__)
 
 MakeRunner = Callable[[Bus, int, Outage], ShardRunner]
 
+RELEASE = 2.0
+"""Seconds to give the lease back."""
+
 HAND_OVER = 5.0
 """Seconds that firings in hand get when a shard is given to another process."""
 
@@ -130,7 +133,9 @@ class ShardOwner:
         return Health(False, self.down or (runner.trouble if runner else "not started"))
 
     async def drain(self, deadline: float) -> None:
+        """Let what runs end, and the lease go: others may have the shard at once."""
         self._ended = True
         self._allowed.set()
-        if self.runner is not None:
+        if self.runner is not None and self._task is not None:
             await self.runner.drain(deadline)
+            await asyncio.wait([self._task], timeout=RELEASE)

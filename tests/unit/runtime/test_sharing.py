@@ -6,6 +6,8 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from typing import Any, cast
 
+import pytest
+
 from events.aio import Group
 from events.bus._base import Bus, Cursor
 from events.observability.metrics import Metrics
@@ -16,7 +18,7 @@ from events.runtime.scripts import Judge
 from events.runtime.shard import ShardRunner
 from events.runtime.sharing import LIST
 from events.testing.sensors import Target, event, plan_of, sensor, trigger
-from events.testing.shared_bus import SharedBus, SharedLog
+from events.testing.shared_bus import SharedBus, SharedLease, SharedLog
 from events.testing.virtual import now_ns, run_virtual
 
 SENSORS = [plan_of(sensor(trigger("a", f"t{number}"), name=f"s{number}")) for number in range(24)]
@@ -143,6 +145,24 @@ def test_one_that_stops_hands_over_at_once():
         await asyncio.sleep(2 * LEASE)
         await floor.stop(second)
         assert await floor.until(lambda: floor.parts() == [8], 10) < 0.5
+
+    scene(body)
+
+
+def test_one_that_has_drained_has_given_everything_back(monkeypatch: pytest.MonkeyPatch):
+    """What ends the process after that does not get in the way of a release that takes its time."""
+    release = SharedLease.release
+
+    async def slowly(lease: SharedLease) -> None:
+        await asyncio.sleep(0.3)
+        await release(lease)
+
+    async def body(floor: Floor) -> None:
+        monkeypatch.setattr(SharedLease, "release", slowly)
+        worker = floor.hire()
+        await floor.until(lambda: floor.parts() == [8], 5)
+        await worker.unit.drain(5.0)
+        assert floor.log.holders == {}
 
     scene(body)
 
