@@ -81,7 +81,7 @@ class Demo:
         running = self._tasks.start("instance", instance.run())
         showing = self._tasks.start("showing", self._show(instance, folder))
         await asyncio.wait([running, showing], return_when=asyncio.FIRST_COMPLETED)
-        if not showing.done():
+        if not showing.done() or instance.draining:
             await running  # raises why it could not start
             return "stopped before everything had happened"
         failure: str = await showing
