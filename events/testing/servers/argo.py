@@ -36,6 +36,9 @@ class ArgoWorkflows(Go):
 PROGRAMS = ArgoWorkflows("argo-workflows", "v3.6.10", MODULE, COMMANDS)
 WITH_SERVER = All(KUBERNETES, PROGRAMS)
 
+SETTINGS = {"metricsConfig": "enabled: false\n", "telemetryConfig": "enabled: false\n"}
+"""Its pages would be on fixed ports, which two workers cannot both have."""
+
 CRDS = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions"
 
 
@@ -86,7 +89,10 @@ def served(kube: Kube, spec: dict[str, Any]) -> None:
 
 
 class Controller(Server):
-    """Acts on the workflows of one namespace, which it makes."""
+    """Acts on the workflows of one namespace, which it makes.
+
+    Its health page wants port 6060, which nothing can change; a second controller goes on without.
+    """
 
     name = "workflow-controller"
     origin = PROGRAMS
@@ -98,7 +104,7 @@ class Controller(Server):
     def configure(self) -> None:
         install_crds(self.kube)
         self.kube.ensure("/api/v1/namespaces", {"metadata": {"name": self.namespace}})
-        settings = {"metadata": {"name": "workflow-controller-configmap"}}
+        settings = {"metadata": {"name": "workflow-controller-configmap"}, "data": SETTINGS}
         self.kube.ensure(f"/api/v1/namespaces/{self.namespace}/configmaps", settings)
 
     def command(self) -> list[str]:
