@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -202,16 +203,19 @@ async def test_what_a_broken_watch_missed_is_made_up(tmp_path: Path, monkeypatch
 # a real API server
 
 
-def client_of(kube: Kube, user: str = "admin") -> Client:
-    return Client(partial(from_kubeconfig, user, str(kube.kubeconfig)))
+@asynccontextmanager
+async def objects_of(kube: Kube, user: str = "admin") -> AsyncIterator[RemoteObjects]:
+    client = Client(partial(from_kubeconfig, user, str(kube.kubeconfig)))
+    try:
+        yield RemoteObjects(client)
+    finally:
+        await client.aclose()
 
 
 @pytest.mark.servers("kubernetes")
 async def test_what_happened_while_the_source_was_down(kube_server: Kube, kube_namespace: str):
-    client = client_of(kube_server)
-    objects = RemoteObjects(client)
     raw = {**config(), "namespace": kube_namespace}
-    async with rigged(objects=objects) as rig:
+    async with objects_of(kube_server) as objects, rigged(objects=objects) as rig:
         for name in ("changed", "gone", "same"):
             await objects.create(settings(name, n="1"), kube_namespace)
         await rig.start("resource", raw)
@@ -224,7 +228,6 @@ async def test_what_happened_while_the_source_was_down(kube_server: Kube, kube_n
         await objects.create(settings("new"), kube_namespace)
         await rig.start("resource", raw)
         await rig.until(7)
-    await client.aclose()
     assert told(rig)[3:] == [("UPDATE", "changed"), ("UPDATE", "changed"), ("DELETE", "gone"), ("ADD", "new")]
     assert [one["oldBody"]["data"]["n"] for one in rig.data[3:5]] == ["1", "2"]
 
@@ -232,9 +235,7 @@ async def test_what_happened_while_the_source_was_down(kube_server: Kube, kube_n
 @pytest.mark.servers("kubernetes")
 async def test_what_happened_while_the_server_forgot(own: Own):
     kube = await asyncio.to_thread(own, Kube())
-    client = client_of(kube)
-    objects = RemoteObjects(client)
-    async with rigged(objects=objects) as rig:
+    async with objects_of(kube) as objects, rigged(objects=objects) as rig:
         for name in ("changed", "gone", "same"):
             await objects.create(settings(name), "default")
         await rig.start("resource", config())
@@ -245,9 +246,8 @@ async def test_what_happened_while_the_server_forgot(own: Own):
         await objects.create(settings("new"), "default")
         await asyncio.to_thread(kube.etcd.compact)
         await asyncio.to_thread(kube.restart)
-        await rig.start("resource", config())
-        await rig.until(6)
-    await client.aclose()
+        await rig.start("resource", config(), supervised=True)
+        await rig.until(6, 20)
     assert sorted(told(rig)[3:]) == [("ADD", "new"), ("DELETE", "gone"), ("UPDATE", "changed")]
     [update] = [one for one in rig.data if one["type"] == "UPDATE"]
     assert update["oldBody"] is None
@@ -269,11 +269,9 @@ async def test_what_happened_while_the_server_forgot(own: Own):
 async def test_what_cannot_be_watched(
     kube_server: Kube, kube_namespace: str, given: dict[str, Any], user: str, said: str
 ):
-    client = client_of(kube_server, user)
-    async with rigged(objects=RemoteObjects(client)) as rig:
+    async with objects_of(kube_server, user) as objects, rigged(objects=objects) as rig:
         with pytest.raises(Retryable, match=said) as caught:
             await rig.start("resource", {**config(), "namespace": kube_namespace, **given})
-    await client.aclose()
     assert kube_server.url in str(caught.value)
 
 
@@ -299,15 +297,13 @@ async def test_a_server_that_is_away_and_a_token_that_is_wrong(kube_server: Kube
 
 @pytest.mark.servers("kubernetes")
 async def test_cluster_scoped_objects(kube_server: Kube, kube_namespace: str):
-    client = client_of(kube_server)
     raw = {
         "version": "v1",
         "resource": "namespaces",
         "eventTypes": ["ADD"],
         "filter": {"prefix": kube_namespace},
     }
-    async with rigged(objects=RemoteObjects(client)) as rig:
+    async with objects_of(kube_server) as objects, rigged(objects=objects) as rig:
         await rig.start("resource", raw)
         await rig.until(1)
-    await client.aclose()
     assert told(rig) == [("ADD", kube_namespace)]
