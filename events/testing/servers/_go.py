@@ -8,7 +8,6 @@ Modules   `go build` of main packages of a dependency, from a go.mod of our own:
 from __future__ import annotations
 
 import json
-import os
 import re
 import tempfile
 from collections.abc import Mapping
@@ -58,15 +57,10 @@ class Go(Cached):
     def go(self, project: Path, *words: str) -> str:
         """Run go with caches of its own. Raises Unobtainable."""
         caches = {"GOCACHE": str(project.parent / "cache"), "GOMODCACHE": str(project.parent / "modules")}
-        return command("go", *words, cwd=project, env={**caches, **SETTINGS, **niceness()})
+        return command("go", *words, cwd=project, env={**caches, **SETTINGS})
 
 
 SETTINGS = {"CGO_ENABLED": "0", "GOTOOLCHAIN": "local", "GOFLAGS": "-buildvcs=false -modcacherw"}
-
-
-def niceness() -> dict[str, str]:
-    """One core stays free for whatever else runs."""
-    return {"GOMAXPROCS": str(max(1, (os.cpu_count() or 2) - 1))}
 
 
 class All:
