@@ -50,10 +50,14 @@ class Instance:
                 "--port", str(self.pages), "--log-format", "text", *self.options,
                 stdout=log, stderr=log, stdin=asyncio.subprocess.DEVNULL,
             )  # fmt: skip
-        async with asyncio.timeout(20):
-            while not await self.ready():
-                assert self.process.returncode is None, self.log.read_text()
-                await asyncio.sleep(0.02)
+        try:
+            async with asyncio.timeout(20):
+                while not await self.ready():
+                    assert self.process.returncode is None, self.log.read_text()
+                    await asyncio.sleep(0.02)
+        except TimeoutError as exc:
+            _, page = await self.page("/readyz")
+            raise AssertionError(f"not ready after 20 s: {page}\n{self.told()[-3000:]}") from exc
 
     async def ready(self) -> bool:
         return (await self.page("/readyz"))[0] == 200
