@@ -47,7 +47,7 @@ class BusUnit:
         lease_ttl: float = LEASE,
         counts: BusCounts | None = None,
     ) -> None:
-        self.bus, self.settings, self._tasks = bus, settings, tasks
+        self.bus, self.settings, self._tasks, self._lease_ttl = bus, settings, tasks, lease_ttl
         self._counts = counts or BusCounts()
         self.outage = Outage(bus.name)
         self.intake = Gate(bus, self.outage, lease_ttl)
@@ -105,11 +105,18 @@ class BusUnit:
         """Sensors first: an event that a source takes is seen by the sensors that came with it."""
         self.intake.reason = "its sensors do not read yet"
         try:
-            async with asyncio.timeout(SETTLE):
-                while not all(owner.settled for owner in self.owners):
-                    await asyncio.sleep(0.005)
+            async with asyncio.timeout(SETTLE + (2 * self._lease_ttl if self.sharing else 0.0)):
+                for owner in self.owners:
+                    while not await self._begun(owner):
+                        await asyncio.sleep(0.05 if self.sharing else 0.005)
         except TimeoutError:
             log.warning("bus %s: the sensors do not read yet; events are taken all the same", self.bus.name)
+
+    async def _begun(self, owner: ShardOwner) -> bool:
+        """Whether the sensors of a shard have their place in the log: here, or where its owner is."""
+        if self.sharing is None:
+            return owner.settled
+        return owner.follows or await owner.begun_elsewhere()
 
     async def _watch(self) -> None:
         """An outage that only the engine notices is one too."""
@@ -165,6 +172,8 @@ class BusUnit:
             return own
         if self.outage:
             return Health(False, self.outage.reason)
+        if not self.intake.open:
+            return Health(False, self.intake.reason)
         return next((owner.health for owner in self.owners if not owner.health.ready), Health(True))
 
     def state(self) -> dict[str, Any]:

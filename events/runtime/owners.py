@@ -12,6 +12,7 @@ from events.aio import Group, supervise
 from events.bus._base import Bus, Health
 from events.errors import BusUnavailable, Fenced, Retryable
 from events.runtime.outage import LONGEST_PAUSE, Outage
+from events.runtime.records import sensor_key
 from events.runtime.shard import STANDBY, ShardRunner
 
 if TYPE_CHECKING:
@@ -103,6 +104,20 @@ class ShardOwner:
         if not self._allowed.is_set():
             return True
         return self.runner is not None and self.runner.waited > STANDBY
+
+    @property
+    def follows(self) -> bool:
+        """Whether the newest sensors are at work here."""
+        return self.runner is not None and self.runner.settled
+
+    async def begun_elsewhere(self) -> bool:
+        """Whether an owner in another process has stored where these sensors begin: nothing that is published
+        from now on is lost, even if that process dies."""
+        try:
+            records = (await self.bus.load(self.shard)).records if self._sensors else {}
+        except Retryable:
+            return False
+        return all(sensor_key(plan.name) in records for plan in self._sensors)
 
     async def give(self) -> None:
         """Hand the shard over; `take` lets this process have it again."""

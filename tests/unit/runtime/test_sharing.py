@@ -10,6 +10,7 @@ import pytest
 
 from events.aio import Group
 from events.bus._base import Bus, Cursor
+from events.errors import BusUnavailable
 from events.observability.metrics import Metrics
 from events.runtime.buses import BusUnit
 from events.runtime.outage import Outage
@@ -244,6 +245,30 @@ def test_one_that_was_cut_off_cannot_write_and_comes_back_as_one_of_many():
         second.bus.heal()
         await floor.until(lambda: floor.parts() == [4, 4] and not set(first.shards) & set(second.shards), 30)
         assert second.errors == []
+
+    scene(body)
+
+
+def test_sources_are_refused_until_every_sensor_has_its_place_wherever_its_shard_is():
+    """Otherwise the next owner of a shard whose first one died at once would begin behind their events."""
+
+    async def body(floor: Floor) -> None:
+        stranger = SharedBus("default/default", floor.log)
+        await stranger.open()
+        held = [await stranger.lease(f"shard/{shard}") for shard in (2, 5)]
+        worker = floor.hire()
+        await asyncio.sleep(3)
+        assert len(worker.shards) == 6
+        assert not worker.unit.intake.open
+        assert not worker.unit.health.ready
+        with pytest.raises(BusUnavailable, match="its sensors do not read yet"):
+            await worker.unit.intake.publish([event("a1")])
+        for lease in held:
+            await lease.release()
+        await floor.until(lambda: worker.unit.intake.open, 2)
+        await worker.unit.intake.publish([event("a1")])
+        await floor.until(lambda: len(floor.fired()) == len(SENSORS), 5)
+        await stranger.aclose()
 
     scene(body)
 
