@@ -82,18 +82,17 @@ def reference(selector: SecretKeySelector | None) -> Ref | None:
     return None if selector is None else Ref(selector.name, selector.key)
 
 
-class Clients:
+class ClientPool:
     """Clients of AWS services, made at first use, kept until `aclose`; renewed keys make new ones."""
 
-    def __init__(self, secrets: Secrets, sessions: Sessions) -> None:
-        self._secrets, self._sessions = secrets, sessions
+    def __init__(self, sessions: Sessions) -> None:
+        self._sessions = sessions
         self._made: dict[Any, Any] = {}
         self._making = asyncio.Lock()
         self._stack = AsyncExitStack()
 
-    async def get(self, service: str, account: Account, *, read_timeout: float = 60.0) -> Any:
-        """The client of a service. `read_timeout` is in seconds. Raises Retryable, Permanent."""
-        keys = await self._keys(account)
+    async def get(self, service: str, account: Account, keys: Keys | None, read_timeout: float) -> Any:
+        """The client of a service. Raises Retryable, Permanent."""
         digest = hashlib.sha256(msgspec.msgpack.encode(keys)).digest()
         place = (service, account, digest, read_timeout)
         if place not in self._made:
@@ -102,16 +101,6 @@ class Clients:
                     with translated(f"AWS {service}"):
                         self._made[place] = await self._make(service, account, keys, read_timeout)
         return self._made[place]
-
-    async def _keys(self, account: Account) -> Keys | None:
-        if account.role_arn or account.access_key is None or account.secret_key is None:
-            return None
-        refs = (account.access_key, account.secret_key, account.session_token)
-        access, secret, token = [None if ref is None else await self._read(ref) for ref in refs]
-        return access, secret, token
-
-    async def _read(self, ref: Ref) -> str:
-        return (await self._secrets.read(ref)).strip()
 
     async def _make(self, service: str, account: Account, keys: Keys | None, read_timeout: float) -> Any:
         from aiobotocore.config import AioConfig
@@ -136,6 +125,33 @@ class Clients:
     async def aclose(self) -> None:
         self._made.clear()
         await self._stack.aclose()
+
+
+class Clients:
+    """Clients with the keys of one namespace, out of a pool that it may share."""
+
+    def __init__(self, secrets: Secrets, sessions: Sessions, pool: ClientPool | None = None) -> None:
+        self._secrets, self._pool = secrets, pool or ClientPool(sessions)
+        self._own = pool is None
+
+    async def get(self, service: str, account: Account, *, read_timeout: float = 60.0) -> Any:
+        """The client of a service. `read_timeout` is in seconds. Raises Retryable, Permanent."""
+        return await self._pool.get(service, account, await self._keys(account), read_timeout)
+
+    async def _keys(self, account: Account) -> Keys | None:
+        if account.role_arn or account.access_key is None or account.secret_key is None:
+            return None
+        refs = (account.access_key, account.secret_key, account.session_token)
+        access, secret, token = [None if ref is None else await self._read(ref) for ref in refs]
+        return access, secret, token
+
+    async def _read(self, ref: Ref) -> str:
+        return (await self._secrets.read(ref)).strip()
+
+    async def aclose(self) -> None:
+        """Closes the pool, unless others share it."""
+        if self._own:
+            await self._pool.aclose()
 
 
 def prepared(service: str, role_arn: str) -> Any:

@@ -1,5 +1,7 @@
 """Producers of Kafka, shared: one for each distinct address, login and way of sending.
 
+Logins are told apart by what the secrets hold, so that namespaces with the same one share too.
+
 Library   aiokafka (extra `kafka`)
 """
 
@@ -34,44 +36,45 @@ class Sending(msgspec.Struct, frozen=True):
 class Producers:
     """Made at first use, kept until `aclose`; renewed secrets make new ones."""
 
-    def __init__(self, secrets: Secrets) -> None:
-        self._secrets = secrets
+    def __init__(self) -> None:
         self._made: dict[Any, AIOKafkaProducer] = {}
         self._making: defaultdict[Any, asyncio.Lock] = defaultdict(asyncio.Lock)
 
     def __len__(self) -> int:
         return len(self._made)
 
-    async def get(self, brokers: Brokers, sending: Sending) -> AIOKafkaProducer:
+    async def get(self, brokers: Brokers, sending: Sending, secrets: Secrets) -> AIOKafkaProducer:
         """A producer that has been connected. A broker that is away delays only those who ask for it.
 
         Raises Retryable, Permanent.
         """
-        place = (brokers, sending, await self._digest(brokers))
+        place = (brokers, sending, await digest(brokers, secrets))
         if place not in self._made:
             async with self._making[place]:
                 if place not in self._made:
-                    self._made[place] = await self._make(brokers, sending)
+                    self._made[place] = await made(brokers, sending, secrets)
         return self._made[place]
 
-    async def _digest(self, brokers: Brokers) -> bytes:
-        """Tells logins and certificates apart, without keeping them."""
-        texts = [await self._secrets.read(ref) for ref in (brokers.user, brokers.password) if ref]
-        pems = await read_pems(brokers.tls, self._secrets) if brokers.tls else ()
-        return hashlib.sha256(msgspec.msgpack.encode([texts, tuple(pems)])).digest()
-
-    async def _make(self, brokers: Brokers, sending: Sending) -> AIOKafkaProducer:
-        from aiokafka import AIOKafkaProducer
-
-        settings = await brokers.settings(self._secrets)
-        producer = AIOKafkaProducer(
-            **settings, acks=sending.acks, compression_type=sending.compression, linger_ms=sending.linger,
-            max_request_size=MAX_REQUEST,
-        )  # fmt: skip
-        await start(producer, brokers, settings)
-        return producer
-
     async def aclose(self) -> None:
-        made = list(self._made.values())
+        producers = list(self._made.values())
         self._made.clear()
-        await asyncio.gather(*(stop(producer) for producer in made))
+        await asyncio.gather(*map(stop, producers))
+
+
+async def digest(brokers: Brokers, secrets: Secrets) -> bytes:
+    """Tells logins and certificates apart, without keeping them."""
+    texts = [await secrets.read(ref) for ref in (brokers.user, brokers.password) if ref]
+    pems = await read_pems(brokers.tls, secrets) if brokers.tls else ()
+    return hashlib.sha256(msgspec.msgpack.encode([texts, tuple(pems)])).digest()
+
+
+async def made(brokers: Brokers, sending: Sending, secrets: Secrets) -> AIOKafkaProducer:
+    from aiokafka import AIOKafkaProducer
+
+    settings = await brokers.settings(secrets)
+    producer = AIOKafkaProducer(
+        **settings, acks=sending.acks, compression_type=sending.compression, linger_ms=sending.linger,
+        max_request_size=MAX_REQUEST,
+    )  # fmt: skip
+    await start(producer, brokers, settings)
+    return producer

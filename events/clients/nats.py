@@ -12,6 +12,7 @@ Library     nats-py (extra `nats`)
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import logging
 import ssl
 import time
@@ -25,7 +26,7 @@ import msgspec
 from events.aio import strictly
 from events.clients.http import shown
 from events.clients.secrets import Ref, Secrets, secret
-from events.clients.tls import TlsRefs, context_of
+from events.clients.tls import TlsRefs, context_of, read_pems
 from events.errors import EventsError, Permanent, Retryable
 
 if TYPE_CHECKING:
@@ -144,6 +145,12 @@ class Servers(msgspec.Struct, frozen=True):
         if refs is None and any(one.startswith("tls://") for one in urls):
             refs = TlsRefs()
         return cls(urls, login or Login(), refs)
+
+    async def digest(self, secrets: Secrets) -> bytes:
+        """Tells logins and certificates apart, without keeping them. Raises Permanent."""
+        texts = [await secrets.read(ref) for ref in msgspec.structs.astuple(self.login) if ref is not None]
+        pems = await read_pems(self.tls, secrets) if self.tls else ()
+        return hashlib.sha256(msgspec.msgpack.encode([texts, tuple(pems)])).digest()
 
     @property
     def shown(self) -> str:

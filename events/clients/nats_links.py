@@ -28,35 +28,37 @@ async def guarded(servers: Servers, sessions: Sessions, name: str) -> None:
 class Links:
     """Connections that many share: one per distinct servers and login, made at first use.
 
-    Those who ask while it is being made wait for the same attempt. The secrets are read when it is made.
+    Those who ask while it is being made wait for the same attempt. Logins are told apart by what the secrets
+    hold: namespaces with the same one share, and a renewed one makes a new connection.
     """
 
-    def __init__(self, secrets: Secrets, sessions: Sessions, name: str) -> None:
-        self._secrets, self._sessions, self._name = secrets, sessions, name
+    def __init__(self, sessions: Sessions, name: str) -> None:
+        self._sessions, self._name = sessions, name
         self._tasks = Group(lambda *_: None)  # whoever asked gets the error
-        self._made: dict[Servers, asyncio.Task[Link]] = {}
+        self._made: dict[tuple[Servers, bytes], asyncio.Task[Link]] = {}
 
-    async def get(self, servers: Servers) -> Link:
+    async def get(self, servers: Servers, secrets: Secrets) -> Link:
         """A connection that works now. Raises Retryable, Permanent."""
-        task = self._made.pop(servers, None)
+        place = (servers, await servers.digest(secrets))
+        task = self._made.pop(place, None)
         if task is None or failed(task):
-            task = self._start(servers)
-        self._made[servers] = task  # the one used last comes last
+            task = self._start(servers, secrets)
+        self._made[place] = task  # the one used last comes last
         link = await asyncio.shield(task)
         if not link.up:
             reason = f" ({link.trouble})" if link.trouble else ""
             raise Retryable(f"{self._name}: connection to {servers.shown} lost{reason}; trying again")
         return link
 
-    def _start(self, servers: Servers) -> asyncio.Task[Link]:
+    def _start(self, servers: Servers, secrets: Secrets) -> asyncio.Task[Link]:
         if len(self._made) >= LINKS_KEPT:
             oldest = self._made.pop(next(iter(self._made)))
             self._tasks.start("nats close", close(oldest))
-        return self._tasks.start("nats connect", self._connect(servers))
+        return self._tasks.start("nats connect", self._connect(servers, secrets))
 
-    async def _connect(self, servers: Servers) -> Link:
+    async def _connect(self, servers: Servers, secrets: Secrets) -> Link:
         await guarded(servers, self._sessions, self._name)
-        return await connect(servers, self._secrets, self._name)
+        return await connect(servers, secrets, self._name)
 
     async def aclose(self) -> None:
         made, self._made = self._made, {}

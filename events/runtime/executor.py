@@ -50,8 +50,7 @@ class Executor:
 
     def _documents_of(self, namespace: str) -> Documents:
         if namespace not in self._documents:
-            context = self._context(namespace)
-            self._documents[namespace] = Documents(context.secrets, context.sessions)
+            self._documents[namespace] = Documents(self._context(namespace))
         return self._documents[namespace]
 
     async def judge(self, namespace: str, plan: TriggerPlan, outcome: Outcome) -> str | None:
@@ -95,7 +94,5 @@ class Executor:
     async def aclose(self) -> None:
         for trigger in self._made.values():
             await trigger.aclose()
-        for documents in self._documents.values():
-            await documents.aclose()
         self._made.clear()
         self._documents.clear()

@@ -42,7 +42,7 @@ from events.runtime.scripts import Judge
 from events.runtime.service import Service
 from events.runtime.shard import DRAIN, LEASE, ShardRunner
 from events.runtime.source_runner import Lent
-from events.triggers._base import TriggerContext
+from events.triggers._base import Shared, TriggerContext
 from events.web.listeners import Listeners
 from events.web.pages import Server, pages
 
@@ -109,6 +109,7 @@ class Standalone:
         self._remote = Remote()
         self._secret_values: dict[str, dict[Ref, bytes]] = {}
         self.cluster = Cluster(options.kube) if options.kube.remote else None
+        self.shared = Shared()
         self.executor = Executor(self._trigger_context)
         self.service = Service(self.metrics, self._lent, self, self._runner, options.lease)
         self.history = History(Buses(self.service))
@@ -140,7 +141,7 @@ class Standalone:
 
     def _trigger_context(self, namespace: str) -> TriggerContext:
         return TriggerContext(
-            namespace, self.secrets(namespace), self.sessions, self.kube, self.now_ns,
+            namespace, self.secrets(namespace), self.sessions, self.shared, self.kube, self.now_ns,
             logging.getLogger("events.triggers"),
         )  # fmt: skip
 
@@ -187,6 +188,7 @@ class Standalone:
             await self.cluster.open()
         stack.push_async_callback(self.sessions.aclose)
         stack.push_async_callback(self._remote.aclose)
+        stack.push_async_callback(self.shared.aclose)
         stack.push_async_callback(self.executor.aclose)
         await self._serve(stack)
         stack.push_async_callback(self.listeners.aclose)

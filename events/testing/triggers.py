@@ -26,7 +26,7 @@ from events.event import Event, Firing, Outcome, Request, firing_id
 from events.kube._base import Objects
 from events.kube.local import LocalObjects
 from events.registry import adapter_class
-from events.triggers._base import Render, Trigger, TriggerContext
+from events.triggers._base import Render, Shared, Trigger, TriggerContext
 from events.triggers._compile import compile_render
 from events.triggers._documents import Documents
 from events.triggers._fetched import FetchRequest, completed, read_request
@@ -46,14 +46,15 @@ class Rig:
         self.objects = LocalObjects(folder / "objects.db")
         self._remote = objects
         self.now_ns = time.time_ns
-        self.documents = Documents(self.context().secrets, self.sessions)
+        self.shared = Shared()
+        self.documents = Documents(self.context())
         self._made: dict[str, Trigger[Any, Any]] = {}
 
     def context(self) -> TriggerContext:
         return TriggerContext(
             namespace="default", secrets=LocalSecrets(lambda: self.secrets, environ={}),
-            sessions=self.sessions, objects=self._remote or self.objects, now_ns=lambda: self.now_ns(),
-            log=logging.getLogger("events.triggers.test"),
+            sessions=self.sessions, shared=self.shared, objects=self._remote or self.objects,
+            now_ns=lambda: self.now_ns(), log=logging.getLogger("events.triggers.test"),
         )  # fmt: skip
 
     def trigger(self, kind: str) -> Trigger[Any, Any]:
@@ -80,7 +81,7 @@ class Rig:
     async def aclose(self) -> None:
         for trigger in self._made.values():
             await trigger.aclose()
-        await self.documents.aclose()
+        await self.shared.aclose()
         await self.sessions.aclose()
         await self.objects.aclose()
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, ClassVar, Generic, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, NamedTuple, Protocol, TypeVar, cast
 
 from events.event import Firing, Outcome, Request
 
@@ -29,12 +29,38 @@ Render = Callable[[Firing], Request]
 """Raises EvaluationError."""
 
 
+class Closable(Protocol):
+    async def aclose(self) -> None: ...
+
+
+Pool = TypeVar("Pool", bound=Closable)
+
+
+class Shared:
+    """Pools of connections that all triggers of the process share, made by whoever asks first."""
+
+    def __init__(self) -> None:
+        self._made: dict[type[Any], Closable] = {}
+
+    def get(self, cls: type[Pool], make: Callable[[], Pool]) -> Pool:
+        """The one pool of a class; it tells logins apart by what the secrets hold."""
+        if cls not in self._made:
+            self._made[cls] = make()
+        return cast("Pool", self._made[cls])
+
+    async def aclose(self) -> None:
+        made, self._made = self._made, {}
+        for pool in made.values():
+            await pool.aclose()
+
+
 class TriggerContext(NamedTuple):
     """What the runtime lends to a trigger. One per namespace and kind: no state of one sensor in it."""
 
     namespace: str
     secrets: Secrets
     sessions: Sessions
+    shared: Shared
     objects: Objects
     """Kubernetes objects: the local store, or a real API server."""
     now_ns: Callable[[], int]

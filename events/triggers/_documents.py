@@ -15,18 +15,18 @@ from typing import TYPE_CHECKING, Any
 from weakref import WeakValueDictionary
 
 from events.clients import git
-from events.clients.aws import Account, Clients, translated
+from events.clients.aws import Account, ClientPool, Clients, translated
 from events.clients.exchange import Sending, exchange
 from events.clients.github import PUBLIC, App, AppToken
 from events.clients.http import check_url, retry_after, shown
-from events.clients.secrets import Secrets, config_map, secret
+from events.clients.secrets import config_map, secret
 from events.clients.tls import TlsRefs, session_of
 from events.errors import ExpressionError, MissingExtra, Permanent, Retryable
 
 if TYPE_CHECKING:
     from events.api.common import GithubApp
     from events.api.sensor import ArtifactLocation, FileArtifact, GitArtifact, S3Artifact, URLArtifact
-    from events.clients.http import Sessions
+    from events.triggers._base import TriggerContext
 
 LIMIT = 5 << 18
 """Bytes of a document: 1.25 MiB, the most that upstream reads; what is larger is refused, not cut."""
@@ -74,9 +74,9 @@ def check_git(spec: GitArtifact) -> None:
 class Documents:
     """Reads documents for the triggers of one namespace."""
 
-    def __init__(self, secrets: Secrets, sessions: Sessions) -> None:
-        self._secrets, self._sessions = secrets, sessions
-        self._aws: Clients | None = None
+    def __init__(self, ctx: TriggerContext) -> None:
+        self._secrets, self._sessions = ctx.secrets, ctx.sessions
+        self._shared = ctx.shared
         self._folders: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
         self._tokens: dict[tuple[str, App], AppToken] = {}
 
@@ -118,13 +118,12 @@ class Documents:
 
     async def _s3(self, spec: S3Artifact) -> bytes:
         what = f"source s3 {spec.endpoint}/{spec.bucket.name}/{spec.bucket.key}"
-        if self._aws is None:
-            self._aws = Clients(self._secrets, self._sessions)
         account = Account(
             spec.region or "us-east-1", secret(spec.access_key), secret(spec.secret_key),
             endpoint=f"{'http' if spec.insecure else 'https'}://{spec.endpoint}",
         )  # fmt: skip
-        client = await self._aws.get("s3", account)
+        pool = self._shared.get(ClientPool, partial(ClientPool, self._sessions))
+        client = await Clients(self._secrets, self._sessions, pool).get("s3", account)
         with translated(what):
             async with asyncio.timeout(TIMEOUT):
                 found = await client.get_object(Bucket=spec.bucket.name, Key=spec.bucket.key)
@@ -165,10 +164,6 @@ class Documents:
         if (base, app) not in self._tokens:
             self._tokens[base, app] = AppToken(self._sessions.get(), base, app)
         return (await self._tokens[base, app]()).removeprefix("token ")
-
-    async def aclose(self) -> None:
-        if self._aws is not None:
-            await self._aws.aclose()
 
 
 def api_of(url: str) -> str:

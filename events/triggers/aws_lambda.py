@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from base64 import b64encode
 from collections.abc import Iterable
+from functools import partial
 from typing import Any, ClassVar
 
 import orjson
@@ -20,7 +21,7 @@ from pydantic import Field
 
 from events.api.common import NonEmpty, Problem, SecretKeySelector, check_choice
 from events.api.sensor import Parameters, TriggerConfig, check_parameters
-from events.clients.aws import Account, Clients, reference, translated
+from events.clients.aws import Account, ClientPool, Clients, reference, translated
 from events.clients.http import BODY_KEPT, check_url
 from events.errors import ExpressionError, Permanent, shorten
 from events.event import Firing, Outcome, Request
@@ -83,7 +84,9 @@ class AWSLambdaTrigger(Trigger[AWSLambdaConfig, LambdaRequest]):
 
     def __init__(self, ctx: TriggerContext) -> None:
         super().__init__(ctx)
-        self._clients = Clients(ctx.secrets, ctx.sessions)
+        self._clients = Clients(
+            ctx.secrets, ctx.sessions, ctx.shared.get(ClientPool, partial(ClientPool, ctx.sessions))
+        )
 
     @classmethod
     def compile(cls, cfg: AWSLambdaConfig) -> Render:
@@ -112,9 +115,6 @@ class AWSLambdaTrigger(Trigger[AWSLambdaConfig, LambdaRequest]):
             raise Permanent(f"{name}: the function failed ({answer['FunctionError']}): {failure(text)}")
         status = answer["StatusCode"]
         return Outcome(status=status, detail=f"{status} {text[:BODY_KEPT]}".rstrip(), link=link_of(request))
-
-    async def aclose(self) -> None:
-        await self._clients.aclose()
 
 
 def account_of(cfg: AWSLambdaConfig) -> Account:

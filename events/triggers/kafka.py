@@ -103,7 +103,7 @@ class KafkaTrigger(Trigger[KafkaConfig, KafkaRequest]):
 
     def __init__(self, ctx: TriggerContext) -> None:
         super().__init__(ctx)
-        self._producers = Producers(ctx.secrets)
+        self._producers = ctx.shared.get(Producers, Producers)
         self._registries: dict[Registry, Schemas] = {}
 
     @classmethod
@@ -127,7 +127,7 @@ class KafkaTrigger(Trigger[KafkaConfig, KafkaRequest]):
         value, headers = await self._value(request), await self._headers(request, firing)
         key = None if request.key is None else request.key.encode()
         place = f"{request.brokers.place}, topic {request.topic!r}"
-        producer = await self._producers.get(request.brokers, request.sending)
+        producer = await self._producers.get(request.brokers, request.sending, self.ctx.secrets)
         with translated(place):
             async with asyncio.timeout(SEND_TIMEOUT):
                 done = await producer.send_and_wait(request.topic, value, key=key, headers=headers)
@@ -150,9 +150,6 @@ class KafkaTrigger(Trigger[KafkaConfig, KafkaRequest]):
         read = self.ctx.secrets.read
         found = request.headers | {name: await read(ref) for name, ref in request.secure.items()}
         return [(name, text.encode()) for name, text in ({FIRING_HEADER: firing} | found).items()]
-
-    async def aclose(self) -> None:
-        await self._producers.aclose()
 
 
 def brokers_of(cfg: KafkaConfig) -> Brokers:

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable
+from functools import partial
 from typing import TYPE_CHECKING, ClassVar
 
 from pydantic import Field
@@ -76,7 +77,7 @@ class NATSTrigger(Trigger[NATSConfig, NATSRequest]):
 
     def __init__(self, ctx: TriggerContext) -> None:
         super().__init__(ctx)
-        self._links = Links(ctx.secrets, ctx.sessions, NAME)
+        self._links = ctx.shared.get(Links, partial(Links, ctx.sessions, NAME))
 
     @classmethod
     def compile(cls, cfg: NATSConfig) -> Render:
@@ -94,7 +95,7 @@ class NATSTrigger(Trigger[NATSConfig, NATSRequest]):
 
     async def fire(self, request: NATSRequest, firing: str) -> Outcome:
         """Raises Retryable (server away, no stream for the subject), Permanent (login, permission, size)."""
-        link = await self._links.get(request.servers)
+        link = await self._links.get(request.servers, self.ctx.secrets)
         send = self._store if request.jetstream else self._publish
         return await send(link, request, {"Nats-Msg-Id": firing})
 
@@ -114,9 +115,6 @@ class NATSTrigger(Trigger[NATSConfig, NATSRequest]):
             raise
         detail = f"{request.servers.shown}: stream {made.stream} has {request.subject} as {made.seq}"
         return Outcome(detail=detail, repeated=bool(made.duplicate))
-
-    async def aclose(self) -> None:
-        await self._links.aclose()
 
 
 async def stored(link: Link, request: NATSRequest, headers: dict[str, str]) -> PubAck:
