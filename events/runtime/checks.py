@@ -9,6 +9,7 @@ from events.manifest import Finding, Manifests
 from events.registry import config_class
 from events.runtime.plans import compile_sensor
 from events.runtime.source_runner import compile_source_filter
+from events.sensors.problems import NOT_COMPILING
 
 if TYPE_CHECKING:
     from events.api.eventsource import EventSource
@@ -23,7 +24,7 @@ def compile_findings(loaded: Manifests) -> list[Finding]:
 
 def sensor_findings(sensor: Sensor) -> list[Finding]:
     return [
-        not_compiling(sensor, f"spec.{problem.field}", problem.message)
+        not_compiling(sensor, f"spec.{problem.field}", problem.message, problem.code)
         for problem in compile_sensor(sensor).problems
     ]
 
@@ -39,10 +40,12 @@ def source_findings(source: EventSource) -> list[Finding]:
     return found
 
 
-def not_compiling(model: EventSource | Sensor, field: str, message: str) -> Finding:
+def not_compiling(
+    model: EventSource | Sensor, field: str, message: str, code: str = NOT_COMPILING
+) -> Finding:
     """An error about a field of an object."""
     origin = model.origin
     return Finding(
-        "error", "does-not-compile", origin.file, origin.line(field), field, message,
+        "error", code, origin.file, origin.line(field), field, message,
         object=f"{model.kind}/{model.name}",
     )  # fmt: skip

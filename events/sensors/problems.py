@@ -10,11 +10,15 @@ from events.errors import EvaluationError, ExpressionError, MissingExtra
 Made = TypeVar("Made")
 
 
+NOT_COMPILING, MISSING_EXTRA = "does-not-compile", "missing-extra"
+
+
 class Problem(NamedTuple):
-    """`field` is a dotted path below the sensor's spec."""
+    """`field` is a dotted path below the sensor's spec; `code` says whose fault it is: text, installation."""
 
     field: str
     message: str
+    code: str = NOT_COMPILING
 
 
 class Problems(list[Problem]):
@@ -24,9 +28,11 @@ class Problems(list[Problem]):
         """The made thing, or None after noting why it could not be made."""
         try:
             return make()
-        except (ExpressionError, MissingExtra) as exc:
+        except ExpressionError as exc:
             self.append(Problem(field, str(exc)))
-            return None
+        except MissingExtra as exc:
+            self.append(Problem(field, str(exc), MISSING_EXTRA))
+        return None
 
 
 def raising(message: str, expression: str | None = None) -> Callable[..., bool]:

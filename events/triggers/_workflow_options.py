@@ -17,11 +17,22 @@ SUBMIT = {
 PARAMETER = {"-p": "parameter", "--parameter": "parameter"}
 SELECTOR = {"--node-field-selector": "selector"}
 
+WATCHING = {
+    "--log": "watch",
+    "-w": "watch",
+    "--wait": "watch",
+    "--watch": "watch",
+    "-o": "show",
+    "--output": "show",
+}
+SHOWING = {**WATCHING, "--strict": "watch", "--status": "show", "--node-field-selector": "show"}
+"""About what the program prints, and nothing else: taken, without an effect."""
+
 FLAGS: Mapping[str, Mapping[str, str]] = {
-    "submit": SUBMIT,
-    "submit-from": SUBMIT,
-    "resubmit": {**PARAMETER, "--memoized": "memoized", "--priority": "priority"},
-    "retry": {**PARAMETER, **SELECTOR, "--restart-successful": "restartSuccessful"},
+    "submit": {**SUBMIT, **SHOWING},
+    "submit-from": {**SUBMIT, **SHOWING},
+    "resubmit": {**PARAMETER, **WATCHING, "--memoized": "memoized", "--priority": "priority"},
+    "retry": {**PARAMETER, **SELECTOR, **WATCHING, "--restart-successful": "restartSuccessful"},
     "resume": SELECTOR,
     "stop": {**SELECTOR, "--message": "message"},
     "suspend": {},
@@ -29,8 +40,10 @@ FLAGS: Mapping[str, Mapping[str, str]] = {
 }
 """What each operation can be told."""
 
-SWITCHES = frozenset({"memoized", "restartSuccessful"})
+SWITCHES = frozenset({"memoized", "restartSuccessful", "watch"})
 """Options without a value."""
+
+WITHOUT_EFFECT = frozenset({"watch", "show"})
 
 CHECKS: Mapping[str, Callable[[str], object]] = {"selector": compile_selector, "priority": int}
 
@@ -44,7 +57,8 @@ class Option(NamedTuple):
 
 def compile_options(operation: str, args: Sequence[str]) -> list[Option]:
     """The options in `args`. Raises ExpressionError for one that the operation does not have."""
-    found = list(options_in(FLAGS[operation], iter(args), operation))
+    given = options_in(FLAGS[operation], iter(args), operation)
+    found = [option for option in given if option.name not in WITHOUT_EFFECT]
     for option in found:
         try:
             CHECKS.get(option.name, str)(option.value)
@@ -59,7 +73,8 @@ def options_in(flags: Mapping[str, str], words: Iterator[str], operation: str) -
     for word in words:
         flag, given, value = word.partition("=")
         if flag not in flags:
-            can = f"only {', '.join(flags)} can be given" if flags else "no options can be given"
+            useful = [name for name, what in flags.items() if what not in WITHOUT_EFFECT]
+            can = f"only {', '.join(useful)} can be given" if useful else "no options can be given"
             raise ExpressionError(f"{operation}: {can}", word)
         if flags[flag] in SWITCHES:
             if not given or value == "true":

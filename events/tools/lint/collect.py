@@ -11,6 +11,7 @@ from events.api.origin import Origin
 from events.manifest import Finding, Manifests
 from events.manifest.findings import Report
 from events.runtime.checks import sensor_findings, source_findings
+from events.sensors.problems import MISSING_EXTRA, NOT_COMPILING
 from events.tools.lint import deprecated
 from events.tools.lint.conditions import check_conditions
 from events.tools.lint.expressions import check_expressions
@@ -38,13 +39,6 @@ SENSOR_RULES: Final[tuple[SensorRule, ...]] = (
 )
 SOURCE_RULES: Final = (check_texts, deprecated.check_source)
 
-DOUBTFUL: Final = {
-    "is not available in this version": "not-available",
-    "can be given in ": "not-available",
-    "needs an extra: ": "missing-extra",
-}
-"""What messages say about things that upstream has and this version or installation has not -> code."""
-COMPILING: Final = "does-not-compile"
 UNKNOWN_DEPENDENCY: Final = "unknown-dependency"
 """Told by the loader, and again by a rule that knows which names parameters overwrite."""
 
@@ -63,12 +57,11 @@ def lint(loaded: Manifests) -> list[Finding]:
 
 
 def compiling(loaded: Manifests) -> Iterator[Finding]:
-    """What does not compile. What this version or this installation does not have is only doubtful."""
+    """What does not compile. What this installation does not have is only doubtful."""
     models: list[Sensor | EventSource] = [*loaded.sensors, *loaded.event_sources]
     for model in models:
         for finding in sensor_findings(model) if model.kind == "Sensor" else source_findings(model):
-            code = next((code for said, code in DOUBTFUL.items() if said in finding.message), None)
-            yield finding if code is None else replace(finding, severity="warning", code=code)
+            yield replace(finding, severity="warning") if finding.code == MISSING_EXTRA else finding
 
 
 def ruled(loaded: Manifests) -> Iterator[Finding]:
@@ -97,14 +90,14 @@ def _told(problems: Iterable[Problem], origin: Origin, name: str) -> list[Findin
 
 def arranged(found: Sequence[Finding]) -> list[Finding]:
     """Sorted by file and line, errors first; of doubles the more exact or more severe one is kept."""
-    exact = {(one.file, one.object, one.field) for one in found if one.code != COMPILING}
+    exact = {(one.file, one.object, one.field) for one in found if one.code != NOT_COMPILING}
     said: dict[tuple[str | None, str, str], list[str]] = {}
     for one in found:
         said.setdefault((one.file, one.object, one.message), []).append(one.field)
     kept: dict[tuple[object, ...], Finding] = {}
     for one in sorted(found, key=lambda one: one.severity):  # errors first
         place = (one.file, one.object, one.field)
-        if one.code == COMPILING and (place in exact or _is_told_below(one, said)):
+        if one.code == NOT_COMPILING and (place in exact or _is_told_below(one, said)):
             continue
         kept.setdefault(_identity(one), one)
     return sorted(kept.values(), key=_order)

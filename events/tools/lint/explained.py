@@ -36,7 +36,6 @@ _FIELDS: Final = {
     "no-events": "An EventSource without events.",
     "no-trigger-type": "A trigger whose template says nothing to do.",
     "kind-not-available": "A kind of event source or trigger that this version does not run.",
-    "not-available": "An operation or a place of objects that this version does not have.",
     "missing-extra": "Something that needs an optional package that is not installed.",
     "broken-kind": "An installed kind of source or trigger that cannot be loaded.",
     "does-not-compile": "An expression, template, path, script, schedule, time or zone that is wrong.",

@@ -134,11 +134,3 @@ def test_a_source_is_required(sensor: Any, kind: str) -> None:
     assert f"spec.triggers.0.template.{kind}.source" in {
         item.field for item in found if item.severity == "error"
     }
-
-
-def test_what_this_version_does_not_run_is_only_doubtful(sensor: Any) -> None:
-    source = (
-        "source: {resource: {apiVersion: argoproj.io/v1alpha1, kind: WorkflowTemplate, metadata: {name: a}}}"
-    )
-    found = sensor(triggers=f"- template: {{name: a, argoWorkflow: {{operation: submit-from, {source}}}}}")
-    assert [(item.severity, item.code) for item in found] == [("warning", "not-available")]
