@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from pathlib import Path
 
 import aiomqtt
@@ -19,38 +17,18 @@ from events.testing.servers.mosquitto import Mosquitto
 from events.testing.servers.nats import Nats
 from events.testing.servers.rabbitmq import RabbitMQ
 from events.testing.servers.redis import Redis
-from tests.e2e.instance import Instance
+from tests.e2e.examples import example, logged
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(120)]
-
-EXAMPLES = Path(__file__).parents[2] / "examples"
-
-
-@asynccontextmanager
-async def running(folder: Path, name: str, old: str, new: str) -> AsyncIterator[Instance]:
-    """The example, with another address, after the linter found nothing."""
-    text = (EXAMPLES / name).read_text()
-    assert old in text
-    instance = Instance(folder, text.replace(old, new))
-    code, out, err = await instance.command("lint", str(instance.manifests))
-    assert code == 0, out + err
-    try:
-        await instance.start()
-        yield instance
-    finally:
-        await instance.close()
-
-
-async def logged(instance: Instance, *texts: str) -> None:
-    async with asyncio.timeout(30):
-        while not all(text in instance.told() for text in texts):
-            await asyncio.sleep(0.1)
 
 
 @pytest.mark.servers("redis")
 async def test_redis(tmp_path: Path, redis_server: Redis):
-    example = ("event-sources/redis.yaml", "127.0.0.1:6379", redis_server.address)
-    async with running(tmp_path, *example) as instance, RedisClient(port=redis_server.port) as client:
+    replaced = {"127.0.0.1:6379": redis_server.address}
+    async with (
+        example(tmp_path, "event-sources/redis.yaml", replaced) as instance,
+        RedisClient(port=redis_server.port) as client,
+    ):
         await client.publish("orders", '{"order": 6, "total": 99}')
         await client.publish("orders", '{"order": 7, "total": 120}')
         await logged(instance, '"order": 7')
@@ -59,8 +37,11 @@ async def test_redis(tmp_path: Path, redis_server: Redis):
 
 @pytest.mark.servers("redis")
 async def test_redis_stream(tmp_path: Path, redis_server: Redis):
-    example = ("event-sources/redis-stream.yaml", "127.0.0.1:6379", redis_server.address)
-    async with running(tmp_path, *example) as instance, RedisClient(port=redis_server.port) as client:
+    replaced = {"127.0.0.1:6379": redis_server.address}
+    async with (
+        example(tmp_path, "event-sources/redis-stream.yaml", replaced) as instance,
+        RedisClient(port=redis_server.port) as client,
+    ):
         await client.xadd("orders", {"order": "seven"})
         await logged(instance, '{"order":"seven"}')
         assert await instance.terminate() == 0
@@ -73,8 +54,8 @@ async def test_redis_stream(tmp_path: Path, redis_server: Redis):
 
 @pytest.mark.servers("mosquitto")
 async def test_mqtt(tmp_path: Path, mosquitto_server: Mosquitto):
-    example = ("event-sources/mqtt.yaml", "tcp://127.0.0.1:1883", mosquitto_server.url)
-    async with running(tmp_path, *example) as instance:
+    replaced = {"tcp://127.0.0.1:1883": mosquitto_server.url}
+    async with example(tmp_path, "event-sources/mqtt.yaml", replaced) as instance:
         async with aiomqtt.Client("127.0.0.1", mosquitto_server.port) as client:
             await client.publish("house/cellar/temperature", '{"celsius": 12}', qos=1)
             await client.publish("house/kitchen/temperature", '{"celsius": 31.5}', qos=1)
@@ -93,9 +74,9 @@ async def test_amqp(tmp_path: Path, rabbitmq_server: RabbitMQ):
     await channel.exchange_declare("rejected", exchange_type="fanout")
     dead = (await channel.queue_declare(exclusive=True)).queue or ""
     await channel.queue_bind(dead, "rejected")
-    example = ("event-sources/amqp.yaml", "amqp://guest:guest@127.0.0.1:5672/", rabbitmq_server.url)
+    replaced = {"amqp://guest:guest@127.0.0.1:5672/": rabbitmq_server.url}
     try:
-        async with running(tmp_path, *example) as instance:
+        async with example(tmp_path, "event-sources/amqp.yaml", replaced) as instance:
             for body in (b'{"order": 7}', b"not JSON"):
                 await channel.basic_publish(body, exchange="shop", routing_key="order.new")
             await logged(instance, '"order": 7', "not valid JSON")
@@ -110,8 +91,8 @@ async def test_amqp(tmp_path: Path, rabbitmq_server: RabbitMQ):
 
 @pytest.mark.servers("nats")
 async def test_nats(tmp_path: Path, nats_server: Nats):
-    example = ("event-sources/nats.yaml", "nats://127.0.0.1:4222", nats_server.url)
-    async with running(tmp_path, *example) as instance:
+    replaced = {"nats://127.0.0.1:4222": nats_server.url}
+    async with example(tmp_path, "event-sources/nats.yaml", replaced) as instance:
         client = await nats.connect(nats_server.url)
         await client.publish("orders.new", b'{"order": 7}')
         await client.close()
@@ -120,8 +101,8 @@ async def test_nats(tmp_path: Path, nats_server: Nats):
 
 @pytest.mark.servers("nats")
 async def test_nats_trigger(tmp_path: Path, nats_server: Nats):
-    example = ("triggers/nats.yaml", "nats://127.0.0.1:4222", nats_server.url)
-    async with running(tmp_path, *example):
+    replaced = {"nats://127.0.0.1:4222": nats_server.url}
+    async with example(tmp_path, "triggers/nats.yaml", replaced):
         with Listener(nats_server, "invoices.*") as listener:
             client = await nats.connect(nats_server.url)
             await client.publish("orders.new", b'{"order": 7, "customer": "ann"}')

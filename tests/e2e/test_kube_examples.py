@@ -3,47 +3,23 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import aiohttp
 import pytest
 
 from events.testing.servers import free_port
 from events.testing.servers.argo import Controller, lint
 from events.testing.servers.kubernetes import Kube
+from tests.e2e.examples import example, post
 from tests.e2e.instance import Instance
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(120)]
 
-EXAMPLES = Path(__file__).parents[2] / "examples"
 
-
-@asynccontextmanager
-async def running(
-    folder: Path, kube: Kube, namespace: str, name: str, **replaced: str
-) -> AsyncIterator[Instance]:
-    """The example in this namespace of the cluster, after the linter found nothing."""
-    text = (EXAMPLES / name).read_text()
-    for old, new in replaced.values():
-        assert old in text
-        text = text.replace(old, new)
-    instance = Instance(folder, text, "--kubeconfig", str(kube.kubeconfig), "-n", namespace)
-    code, out, err = await instance.command("lint", str(instance.manifests))
-    assert code == 0, out + err
-    try:
-        await instance.start()
-        yield instance
-    finally:
-        await instance.close()
-
-
-async def post(port: int, path: str, body: Any) -> None:
-    url = f"http://127.0.0.1:{port}{path}"
-    async with aiohttp.ClientSession() as session, session.post(url, json=body) as answer:
-        assert answer.status == 200, await answer.text()
+def options(kube: Kube, namespace: str) -> tuple[str, ...]:
+    return "--kubeconfig", str(kube.kubeconfig), "-n", namespace
 
 
 async def until(instance: Instance, look: Callable[[], Any]) -> Any:
@@ -60,13 +36,13 @@ async def until(instance: Instance, look: Callable[[], Any]) -> Any:
 @pytest.mark.servers("kubernetes")
 async def test_resource(tmp_path: Path, kube_server: Kube, kube_namespace: str):
     path = f"/api/v1/namespaces/{kube_namespace}/configmaps"
-    where = ("namespace: default", f"namespace: {kube_namespace}")
+    replaced = {"namespace: default": f"namespace: {kube_namespace}"}
 
     def change(text: str) -> None:
         kube_server.call("PATCH", f"{path}/greeting", {"data": {"text": text}})
 
-    async with running(
-        tmp_path, kube_server, kube_namespace, "event-sources/resource.yaml", where=where
+    async with example(
+        tmp_path, "event-sources/resource.yaml", replaced, *options(kube_server, kube_namespace)
     ) as instance:
         meta = {"name": "greeting", "labels": {"watched": "yes"}}
         kube_server.call("POST", path, {"metadata": meta, "data": {"text": "hello"}})
@@ -90,11 +66,11 @@ async def test_k8s(tmp_path: Path, kube_server: Kube, kube_namespace: str):
         found = kube_server.call("GET", path)["items"]
         return found[0]["spec"]["template"]["spec"]["containers"][0]["image"] if found else ""
 
-    async with running(
-        tmp_path, kube_server, kube_namespace, "triggers/k8s.yaml", port=('"12000"', f'"{port}"')
+    async with example(
+        tmp_path, "triggers/k8s.yaml", {"12000": str(port)}, *options(kube_server, kube_namespace)
     ) as instance:
         for wanted in ("nginx:1.28", "nginx:1.29"):
-            await post(port, "/deploy", {"image": wanted})
+            assert await post(port, "/deploy", {"image": wanted}) == 200
             await until(instance, lambda wanted=wanted: image() == wanted)
         assert [
             one["metadata"]["name"] for one in await instance.get("deployments", "-n", kube_namespace)
@@ -110,11 +86,11 @@ async def test_argo_workflow(tmp_path: Path, argo_controller: Controller):
         found = [one for one in kube.call("GET", path)["items"] if one["metadata"]["name"] == "b7"]
         return found[0] if found and found[0].get("status", {}).get("phase") in wanted else None
 
-    async with running(
-        tmp_path, kube, namespace, "triggers/argo-workflow.yaml", port=('"12000"', f'"{port}"')
+    async with example(
+        tmp_path, "triggers/argo-workflow.yaml", {"12000": str(port)}, *options(kube, namespace)
     ) as instance:
-        await post(port, "/build", {"build": "b7"})
+        assert await post(port, "/build", {"build": "b7"}) == 200
         made = await until(instance, lambda: phase("Running"))
         assert await asyncio.to_thread(lint, made) == []
-        await post(port, "/approve", {"build": "b7"})
+        assert await post(port, "/approve", {"build": "b7"}) == 200
         await until(instance, lambda: phase("Succeeded"))
