@@ -262,3 +262,13 @@ def test_commands_within_sentences_exist(line: str):
     if len(words) == 1:
         words += LEAST.get(words[0], [])
     assert build().parse_args(words).command == words[0]
+
+
+@pytest.mark.parametrize("page", sorted(ROOT.glob("examples/*/README.md")), ids=lambda page: page.parent.name)
+def test_commands_of_the_examples_exist(page: Path):
+    from events.cli import build
+
+    lines = [line for line in page.read_text().splitlines() if line.startswith("events ")]
+    assert lines
+    for line in lines:
+        build().parse_args(shlex.split(line, comments=True)[1:])
