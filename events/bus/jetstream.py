@@ -110,7 +110,7 @@ class JetStreamBus:
         if self._open:
             return
         try:
-            self._link = await connect(self._servers, self._secrets, self.name)
+            self._link = await connect(self._servers, self._secrets, self.name, quiet=True)
         except Permanent:
             raise
         except Retryable as exc:
@@ -332,7 +332,7 @@ class JetStreamBus:
         except EventsError as exc:
             self._link.trouble = str(exc)
             return
-        logger.info("%s: connected to %s again", self.name, self._servers.shown)
+        logger.debug("%s: connected to %s again", self.name, self._servers.shown)
 
     def _check(self) -> None:
         if not self._open:

@@ -176,10 +176,10 @@ class KafkaBus:
     # --- trouble ---
 
     def _failed(self, error: EventsError) -> None:
-        """The brokers could not be reached: said once, until they can be again."""
+        """The brokers could not be reached: `health` says so, until they can be again."""
         if not self._trouble and self._open:
             self._trouble = str(error)
-            log.error("%s: %s", self.name, error)
+            log.debug("%s: %s", self.name, error)
 
     async def _probe(self) -> None:
         """Ask the brokers for the end of the log now and then."""
@@ -194,7 +194,7 @@ class KafkaBus:
                 continue
             if self._trouble:
                 self._trouble = ""
-                log.warning("%s: works again", self.name)
+                log.debug("%s: works again", self.name)
 
     def health(self) -> Health:
         detail = (self._broken or self._trouble or self._deaf()) if self._open else "not open"

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from events.bus.kafka_wire import Record
+from events.clients.kafka import hush, look
 from events.errors import BusUnavailable
 
 if TYPE_CHECKING:
@@ -63,11 +64,18 @@ def size_of(record: Record) -> int:
 
 async def deliver(producer: AIOKafkaProducer, topic: str, batches: Sequence[Batch]) -> None:
     """Send, and wait until all are stored. Raises KafkaError."""
-    waiting = []
-    for batch in batches:
-        batch.builder.close()
-        waiting.append(await producer.send_batch(batch.builder, topic, partition=batch.partition))
-    for batch, stored in zip(batches, await asyncio.gather(*waiting), strict=True):
+    waiting: list[asyncio.Future[Any]] = []
+    try:
+        for batch in batches:
+            batch.builder.close()
+            waiting.append(await producer.send_batch(batch.builder, topic, partition=batch.partition))
+        answers = await asyncio.gather(*waiting)
+    except BaseException:
+        hush(producer)
+        for one in waiting:
+            one.add_done_callback(look)
+        raise
+    for batch, stored in zip(batches, answers, strict=True):
         batch.first = stored.offset
 
 
@@ -83,9 +91,7 @@ async def transact(
         await asyncio.gather(*sending)
         await producer.commit_transaction()
     finally:
-        end = producer._txn_manager.wait_for_transaction_end()
-        if end.done() and not end.cancelled():
-            end.exception()  # the same that was raised: nobody else asks for it
+        hush(producer)  # how the transaction ended was raised: nobody else asks for it
 
 
 class Mirror(NamedTuple):

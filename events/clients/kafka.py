@@ -134,13 +134,16 @@ async def hang_up(client: Any) -> None:
 
 async def abandon(producer: AIOKafkaProducer) -> None:
     """Close a producer without sending what it still holds: its `stop` would wait until that is stored."""
+    from aiokafka.errors import KafkaError
+
     client, sender = producer.client, producer._sender
     producer._closed = True
+    hush(producer)
     for connection in client._conns.values():
         connection.close()
-    with suppress(TimeoutError):
+    with suppress(TimeoutError, KafkaError):
         async with asyncio.timeout(CLOSE_TIMEOUT):
-            await sender.close()
+            await sender.close()  # raises what ended the sender meanwhile
     await client.close()
     if (update := client._md_update_fut) is not None:
         update.cancel()
@@ -148,7 +151,10 @@ async def abandon(producer: AIOKafkaProducer) -> None:
 
 
 def hush(producer: AIOKafkaProducer) -> None:
-    """Look at the errors of what was not sent: asyncio would log each one that nobody looked at."""
+    """Look at the errors of what is not sent, now or later: asyncio would log each one that nobody saw.
+
+    Batches that have failed are not known to the producer any more: call it when nobody waits for them.
+    """
     accumulator, transactions = producer._message_accumulator, producer._txn_manager
     held = [batch for batches in accumulator._batches.values() for batch in batches]
     ends = [
@@ -157,8 +163,13 @@ def hush(producer: AIOKafkaProducer) -> None:
     if transactions is not None:
         ends.append(transactions._transaction_waiter)
     for end in ends:
-        if end is not None and end.done() and not end.cancelled():
-            end.exception()
+        if end is not None:
+            end.add_done_callback(look)
+
+
+def look(end: asyncio.Future[Any]) -> None:
+    if not end.cancelled():
+        end.exception()
 
 
 async def reach(settings: dict[str, Any]) -> None:

@@ -187,10 +187,11 @@ class Link:
     """One connection that mends itself. `up` says whether it works now; the watchers learn of changes.
 
     `ended` is set when it will not come back: closed by us, or by the server (then `trouble` says why).
+    `quiet`: its owner tells users when it is lost and back, and the log has that at debug only.
     """
 
-    def __init__(self, servers: Servers, name: str) -> None:
-        self.servers, self.name = servers, name
+    def __init__(self, servers: Servers, name: str, *, quiet: bool = False) -> None:
+        self.servers, self.name, self._quiet = servers, name, quiet
         self.client: Client
         self.up = False
         self.trouble = ""
@@ -318,24 +319,30 @@ class Link:
             return
         self._lost_at = time.monotonic()
         reason = self.client.last_error
-        logger.warning(
-            "%s: connection to %s lost%s; trying again",
+        self._tell(
+            logging.WARNING, "%s: connection to %s lost%s; trying again",
             self.name, self.servers.shown, f" ({reason})" if reason else "",
         )  # fmt: skip
         self._turn(False)
 
     async def _on_back(self) -> None:
         away = time.monotonic() - self._lost_at
-        logger.info("%s: %s is back after %.1f s", self.name, self.servers.shown, away)
+        self._tell(logging.INFO, "%s: %s is back after %.1f s", self.name, self.servers.shown, away)
         self.trouble = ""
         self._turn(True)
 
     async def _on_closed(self) -> None:
         if not self.ended.is_set():
             self.trouble = str(self.client.last_error or "the server closed the connection")
-            logger.warning("%s: %s ended the connection: %s", self.name, self.servers.shown, self.trouble)
+            self._tell(
+                logging.WARNING, "%s: %s ended the connection: %s",
+                self.name, self.servers.shown, self.trouble,
+            )  # fmt: skip
             self._turn(False)
             self.ended.set()
+
+    def _tell(self, level: int, text: str, *given: object) -> None:
+        logger.log(logging.DEBUG if self._quiet else level, text, *given)
 
     def _turn(self, up: bool) -> None:
         self.up = up
@@ -343,12 +350,12 @@ class Link:
             watcher(up)
 
 
-async def connect(servers: Servers, secrets: Secrets, name: str) -> Link:
+async def connect(servers: Servers, secrets: Secrets, name: str, *, quiet: bool = False) -> Link:
     """A connection that works. `name` is what messages and the server's monitoring call it.
 
     Raises Retryable (nobody there, no answer), Permanent (login, certificate, secret).
     """
-    link = Link(servers, name)
+    link = Link(servers, name, quiet=quiet)
     await link.open(secrets)
     return link
 

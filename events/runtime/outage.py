@@ -30,16 +30,21 @@ class Outage:
     def __bool__(self) -> bool:
         return bool(self._failing)
 
+    @property
+    def near(self) -> bool:
+        """Whether it is there, or was a moment ago."""
+        return bool(self._failing) or self._clock() - self._ended < QUIET
+
     def fails(self, who: str, error: object) -> None:
         """`who` cannot use the bus now. The first to say so has it told."""
         now = self._clock()
         if not self._failing:
             self._began = now
-        self.reason = str(error)
+        self.reason = str(error).removeprefix(f"{self._name}: ")
         self._failing.add(who)
         if not self._told and max(self._began - self._ended, now - self._began) > QUIET:
             self._told = True
-            log.warning("bus %s: %s; everything waits and goes on by itself", self._name, error)
+            log.warning("bus %s: %s; everything waits and goes on by itself", self._name, self.reason)
 
     def works(self, who: str) -> None:
         """`who` can use it, or is there no more."""

@@ -25,6 +25,9 @@ MakeRunner = Callable[[Bus, int, Outage], ShardRunner]
 RELEASE = 2.0
 """Seconds to give the lease back."""
 
+ANSWER = 2.0
+"""Seconds within which a bus answers that is not away."""
+
 HAND_OVER = 5.0
 """Seconds that firings in hand get when a shard is given to another process."""
 
@@ -74,9 +77,20 @@ class ShardOwner:
         try:
             await self.runner.run()
         except Fenced as exc:
-            raise Retryable(str(exc)) from exc
+            raise await self._meaning(exc) from exc
         finally:
             self.runner = None
+
+    async def _meaning(self, lost: Fenced) -> Retryable:
+        """Of a lease that was lost: BusUnavailable when it is part of an outage, which is told already."""
+        if self._outage.near or not self.bus.health().ready:
+            return BusUnavailable(str(lost))
+        try:
+            async with asyncio.timeout(ANSWER):
+                await self.bus.head()
+        except (BusUnavailable, TimeoutError):
+            return BusUnavailable(f"{self.bus.name}: it does not answer")
+        return Retryable(str(lost))
 
     def _report(self, error: BaseException, pause: float | None) -> None:
         self.down = f"{type(error).__name__}: {error}"

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from events.aio import Group, backoff
 from events.bus._base import Batch, Bus, DecisionQuery, Double, Gap, Lease, Mark, Reader
-from events.errors import Fenced, Retryable
+from events.errors import BusUnavailable, EventsError, Fenced, Retryable
 from events.event import (
     DEAD_LETTERED,
     DUPLICATE,
@@ -173,7 +173,7 @@ class ShardRunner:
         self._taking = self._waits.start(
             f"shard/{self.shard}/lease", self.bus.lease(f"shard/{self.shard}", self._lease_ttl)
         )
-        elsewhere = asyncio.get_running_loop().call_later(STANDBY, self._outage.works, failing(self.shard))
+        standby = self._waits.start(f"shard/{self.shard}/standby", self._stand_by())
         try:
             return await self._taking
         except asyncio.CancelledError:
@@ -181,8 +181,20 @@ class ShardRunner:
                 return None
             raise
         finally:
-            elsewhere.cancel()
+            standby.cancel()
             self._waits_since = None
+
+    async def _stand_by(self) -> None:
+        """Who waits for another process only has no trouble with the bus, as soon as that answers."""
+        while True:
+            await asyncio.sleep(STANDBY)
+            try:
+                if self._outage:
+                    await self.bus.head()
+            except BusUnavailable:
+                continue
+            self._outage.works(failing(self.shard))
+            self._outage.works(f"shard/{self.shard}")
 
     @property
     def waited(self) -> float:
@@ -229,8 +241,9 @@ class ShardRunner:
         self._drained.set()
 
     def _task_failed(self, name: str, error: BaseException) -> None:
-        """A task of ours ended with an error: the shard cannot go on."""
-        log.error("%s shard %d: %s failed: %s", self.bus.name, self.shard, name, error)
+        """A task of ours ended with an error: the shard cannot go on, and its owner says why."""
+        if not isinstance(error, EventsError):
+            log.error("%s shard %d: %s failed", self.bus.name, self.shard, name, exc_info=error)
         if self._failed is not None and not self._failed.done():
             self._failed.set_exception(error)
 

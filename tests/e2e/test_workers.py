@@ -156,6 +156,8 @@ async def test_ten_kills_under_load_lose_nothing_and_double_harmlessly(team: Tea
     await everything(team, counter, senders.accepted, 60)
     check(counter, senders.accepted)
     assert len(senders.accepted) > 2 * ROUNDS, "there was hardly any load"
+    for worker in workers:
+        assert "never retrieved" not in worker.instance.told()
 
 
 @on_both
@@ -217,6 +219,7 @@ async def test_a_paused_worker_that_wakes_writes_nothing_and_keeps_the_order(tea
     await team.shared(4, 4)
 
 
+@on_both
 async def test_a_bus_that_is_down_at_the_start_and_restarted_under_load(
     team: Team, counter: Counter, server: Server
 ):
@@ -240,9 +243,45 @@ async def test_a_bus_that_is_down_at_the_start_and_restarted_under_load(
         senders.stop.set()
     await everything(team, counter, senders.accepted)
     check(counter, senders.accepted)
-    await until(lambda: worker.instance.told().count("works again after") == 2)
-    outages = [line for line in worker.instance.told().splitlines() if "everything waits" in line]
-    assert len(outages) == 2, outages
+    await until(lambda: told(worker).count("works again") == 2)
+    assert told(worker) == ["everything waits", "works again"] * 2, worker.instance.told()
+
+
+@on_both
+async def test_an_outage_that_leases_do_not_outlive_is_one_line_and_everybody_is_ready_after_it(
+    team: Team, counter: Counter, server: Server
+):
+    workers = [team.add() for _ in range(2)]
+    await team.start()
+    await team.shared(4, 4)
+    senders = Senders(team)
+    async with aiohttp.ClientSession() as session, asyncio.TaskGroup() as group:
+        group.create_task(senders.run(session))
+        await asyncio.sleep(0.5)
+        await asyncio.to_thread(server.stop)
+        await asyncio.sleep(3 * LEASE)
+        await asyncio.to_thread(server.start)
+        accepted = len(senders.accepted)
+        await until(lambda: len(senders.accepted) > accepted + 20)
+        senders.stop.set()
+    await everything(team, counter, senders.accepted)
+    check(counter, senders.accepted)
+    await team.shared(4, 4)
+    for worker in workers:
+        async with asyncio.timeout(20):
+            while not (await worker.state())["ready"]:
+                await asyncio.sleep(0.1)
+        assert told(worker) == ["everything waits", "works again"], worker.instance.told()
+
+
+def told(worker: Worker) -> list[str]:
+    """What a user has to read of outages: warnings, errors, and that the bus works again; in short."""
+    found = []
+    for line in worker.instance.told().splitlines():
+        short = next((text for text in ("everything waits", "works again") if text in line), "")
+        if short or line[9:].startswith(("warning:", "error:", "critical:")):
+            found.append(short or line)
+    return found
 
 
 async def deliver_once(worker: Worker) -> int:

@@ -106,8 +106,7 @@ async def test_a_restarted_broker_loses_nothing_and_everything_goes_on(
         assert len(seen.ids) == len(set(seen.ids)), "a double was handed out"
         assert int(await bus.cursor("place") or b"") >= int(sender.stored[-1])
     lines = [record.getMessage() for record in caplog.records if record.levelno >= logging.WARNING]
-    assert len(lines) == 2, lines
-    assert "works again" in lines[1]
+    assert lines == [], "who uses the bus tells, by its health"
 
 
 @pytest.mark.parametrize("fault", ["cut", "black_hole", "refuse"])
