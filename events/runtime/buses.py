@@ -104,19 +104,29 @@ class BusUnit:
     async def _follow(self) -> None:
         """Sensors first: an event that a source takes is seen by the sensors that came with it."""
         self.intake.reason = "its sensors do not read yet"
+        await self._begin()
+
+    async def _begin(self) -> None:
+        """Until every sensor has its place in the log, or that takes too long."""
         try:
             async with asyncio.timeout(SETTLE + (2 * self._lease_ttl if self.sharing else 0.0)):
                 for owner in self.owners:
                     while not await self._begun(owner):
-                        await asyncio.sleep(0.05 if self.sharing else 0.005)
+                        await asyncio.sleep(0.2 if self.sharing else 0.005)
         except TimeoutError:
             log.warning("bus %s: the sensors do not read yet; events are taken all the same", self.bus.name)
+
+    async def edited(self) -> None:
+        """After `replace` while sources run: until the sensors that are new have their place, wherever their
+        shards are. During an outage nobody can say; the sensors begin when it is over."""
+        if self.sharing is not None and self.intake.open and not self.outage:
+            await self._begin()
 
     async def _begun(self, owner: ShardOwner) -> bool:
         """Whether the sensors of a shard have their place in the log: here, or where its owner is."""
         if self.sharing is None:
             return owner.settled
-        return owner.follows or await owner.begun_elsewhere()
+        return owner.begun or owner.follows or await owner.begun_elsewhere()
 
     async def _watch(self) -> None:
         """An outage that only the engine notices is one too."""

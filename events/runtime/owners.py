@@ -47,6 +47,8 @@ class ShardOwner:
         self._allowed.set()
         self._ended = False
         self.runner: ShardRunner | None = None
+        self.begun = False
+        """Whether another process is known to have begun with these sensors."""
         self.down = ""
 
     def start(self, tasks: Group) -> None:
@@ -58,6 +60,7 @@ class ShardOwner:
         """These are the sensors now; the same ones again change nothing."""
         same = len(sensors) == len(self._sensors) and all(map(is_, sensors, self._sensors))
         self._sensors = sensors
+        self.begun = self.begun and same
         if self.runner is not None and not same:
             self.runner.replace(sensors)
 
@@ -131,7 +134,8 @@ class ShardOwner:
             records = (await self.bus.load(self.shard)).records if self._sensors else {}
         except Retryable:
             return False
-        return all(sensor_key(plan.name) in records for plan in self._sensors)
+        self.begun = all(sensor_key(plan.name) in records for plan in self._sensors)
+        return self.begun
 
     async def give(self) -> None:
         """Hand the shard over; `take` lets this process have it again."""

@@ -208,6 +208,7 @@ class Service:
         except TimeoutError:
             late = ", ".join(name for name, unit in self.units.items() if not unit.settled)
             log.warning("%s: not at work yet; the event sources start all the same", late)
+        await asyncio.gather(*(unit.edited() for unit in self.units.values()))
 
     def _plan(self, model: Sensor, before: SensorPlan | None) -> SensorPlan | None:
         """The compiled sensor; the version before if it is the same, or if this one does not compile."""

@@ -273,6 +273,42 @@ def test_sources_are_refused_until_every_sensor_has_its_place_wherever_its_shard
     scene(body)
 
 
+def test_an_edit_is_done_when_its_new_sensors_have_their_place_wherever_their_shards_are():
+    async def body(floor: Floor) -> None:
+        first, second = floor.hire(), floor.hire()
+        await floor.until(lambda: floor.parts() == [4, 4] and second.unit.intake.open, 15)
+        added = [plan_of(sensor(trigger("a", f"new{number}"), name=f"new{number}")) for number in range(8)]
+        second.unit.replace([*SENSORS, *added])
+        editing = second.tasks.start("edit", second.unit.edited())
+        await asyncio.sleep(3)
+        assert not editing.done(), "the owners of the other shards do not know them yet"
+        first.unit.replace([*SENSORS, *added])
+        await floor.until(editing.done, 1)
+        await second.unit.intake.publish([event("a1")])
+        floor.workers.remove(first)
+        await first.die()
+        await floor.until(lambda: len(floor.fired()) == len(SENSORS) + len(added), 4 * LEASE)
+
+    scene(body)
+
+
+def test_an_edit_does_not_wait_for_what_was_there_before_nor_in_an_outage():
+    async def body(floor: Floor) -> None:
+        worker = floor.hire()
+        await floor.until(lambda: worker.unit.intake.open, 2)
+        clock = asyncio.get_running_loop().time
+        began = clock()
+        worker.unit.replace(SENSORS)
+        await worker.unit.edited()
+        worker.unit.outage.fails("bus", "away")
+        worker.unit.replace(SENSORS[:-1])
+        await worker.unit.edited()
+        assert clock() - began < 0.1
+        worker.unit.outage.works("bus")
+
+    scene(body)
+
+
 def test_a_list_that_cannot_be_read_is_written_anew():
     async def body(floor: Floor) -> None:
         first = floor.hire()
