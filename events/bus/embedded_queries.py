@@ -14,7 +14,8 @@ from typing import Any, NamedTuple, ParamSpec, TypeVar
 import msgspec
 
 from events.bus._base import DecisionQuery, EventQuery, Gap, Mark, ShardState, Topic
-from events.bus.embedded_rows import MOST, Place, decoded, deliveries, listed
+from events.bus.decisions import decoded
+from events.bus.embedded_rows import MOST, Place, deliveries, listed
 from events.clients.sqlite import NEXT_STEP, bundle, plain, restored
 from events.errors import Damaged
 from events.event import FINAL, Decision, Delivery

@@ -1,4 +1,4 @@
-"""embedded_rows: how events and decisions become rows of an embedded bus, and rows become them again.
+"""embedded_rows: how events become rows of an embedded bus, and rows become them again.
 
 Text with lone surrogates and times beyond 64 bits are kept exactly, in an escaped form; what is usual (JSON,
 the namespace of the bus) is left out.
@@ -6,7 +6,6 @@ the namespace of the bus) is left out.
 
 from __future__ import annotations
 
-import json
 import sqlite3
 from collections.abc import Iterable
 from functools import lru_cache
@@ -19,7 +18,7 @@ import msgspec
 from events.bus._base import Stored, Topic
 from events.bus.embedded_segments import read_spots
 from events.clients.sqlite import bundle, plain, restored
-from events.event import JSON, Decision, Delivery, Event, Position
+from events.event import JSON, Delivery, Event, Position
 
 MOST = (1 << 63) - 1
 """The largest integer of SQLite."""
@@ -97,21 +96,6 @@ def _delivery(row: list[Any], namespace: str) -> Delivery:
         namespace if other is None else restored(other),
     )
     return Delivery(event, Position(0, seq), stored_ns)
-
-
-def encoded(decision: Decision) -> bytes:
-    """MessagePack, or ASCII JSON (which starts with a brace) where text has lone surrogates."""
-    try:
-        return msgspec.msgpack.encode(decision)
-    except UnicodeEncodeError:
-        return json.dumps(msgspec.to_builtins(decision)).encode()
-
-
-def decoded(body: bytes) -> Decision:
-    """What `encoded` was given. Raises msgspec.MsgspecError for what it did not make."""
-    if body.startswith(b"{"):
-        return msgspec.convert(json.loads(body), Decision)
-    return msgspec.msgpack.decode(body, type=Decision)
 
 
 def listed(values: list[Any]) -> str:

@@ -18,8 +18,9 @@ from typing import Any
 import msgspec
 
 from events.bus._base import Changes, Cursor, Stored, Topic
+from events.bus.decisions import encoded
 from events.bus.embedded_queries import DATA_BYTES, EVENTS, head_of
-from events.bus.embedded_rows import MOST, Row, encoded, event_rows, listed, places, stored
+from events.bus.embedded_rows import MOST, Row, event_rows, listed, places, stored
 from events.bus.embedded_segments import LARGE_BYTES, WORTH_BYTES, Segments
 from events.bus.embedded_tail import Chunk
 from events.bus.retention import (

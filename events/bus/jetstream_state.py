@@ -20,7 +20,7 @@ from typing import Any
 import msgspec
 
 from events.bus._base import Changes, Mark, ShardState
-from events.bus.embedded_rows import decoded, encoded
+from events.bus.decisions import decoded, encoded
 from events.bus.jetstream_api import WRONG_SEQUENCE, Api, Fault, meaning
 from events.bus.jetstream_lease import ROLLUP, LeaseDesk, fence
 from events.bus.jetstream_pull import Pulled, Puller

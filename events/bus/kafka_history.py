@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import msgspec
 
 from events.bus._base import DecisionQuery, EventQuery
-from events.bus.embedded_rows import decoded
+from events.bus.decisions import decoded
 from events.bus.kafka_link import EARLIEST, Link
 from events.bus.kafka_scan import Scanner
 from events.bus.kafka_topics import Topics

@@ -21,7 +21,7 @@ import msgspec
 
 from events.aio import Group
 from events.bus._base import Changes, Mark, ShardState
-from events.bus.embedded_rows import encoded
+from events.bus.decisions import encoded
 from events.bus.kafka_batches import BATCH_BYTES, Mirror, Packed, transact
 from events.bus.kafka_leases import KafkaLease
 from events.bus.kafka_link import PATIENCE, Link, unavailable
