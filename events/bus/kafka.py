@@ -4,7 +4,7 @@ Promise   those of the protocol but two: a key that a sender repeats is stored t
           retention is the topic's, so that it may discard what lies above a mark (a gap, which is reported)
 Topics    see `kafka_topics`; the number of shards is fixed when they are made
 Leases    see `kafka_leases`; down to 2 s
-Shared    the topic of the events has the form of Argo Events: both may write to it and read it
+Shared    `shared=True`: events have the form of Argo Events, which may write to the topic and read it
 Outage    publishing raises BusUnavailable, readers wait, leases are kept until somebody else may have taken
           them; one line in the log when it begins and one when it ends
 Library   aiokafka (extra `kafka`); Kafka 2.8 and later
@@ -32,18 +32,19 @@ from events.bus._base import (
     Stored,
     Topic,
 )
+from events.bus.kafka_batches import size_of
 from events.bus.kafka_history import History
-from events.bus.kafka_leases import CURSOR, Beat, Board, KafkaLease, claim, fence
-from events.bus.kafka_link import EARLIEST, Link
+from events.bus.kafka_leases import CURSOR, Board, KafkaLease
+from events.bus.kafka_link import Link
+from events.bus.kafka_owner import Office, Owner
 from events.bus.kafka_publisher import Publisher, Side
 from events.bus.kafka_reader import KafkaReader
 from events.bus.kafka_scan import Scanner
-from events.bus.kafka_shard import OwnedShard, Site, Table
-from events.bus.kafka_topics import DEFAULT_BYTES, Creation, Topics, prepare
-from events.bus.kafka_wire import Record, record_of
-from events.clients.kafka import Brokers, abandon
+from events.bus.kafka_topics import Creation, Facts, Topics, prepare
+from events.bus.kafka_wire import Record, Wire
+from events.clients.kafka import Brokers
 from events.clients.secrets import Secrets
-from events.errors import BusUnavailable, EventsError, Fenced, TooLarge
+from events.errors import BusUnavailable, EventsError, TooLarge
 from events.event import Decision, Delivery, Event
 
 if TYPE_CHECKING:
@@ -54,7 +55,7 @@ log = logging.getLogger(__name__)
 DEFAULT_TOPICS = Creation()
 
 ENVELOPE_BYTES = 4096
-"""Kept free in the largest record for everything but the payload."""
+"""Kept free in the largest record for everything but the payload: key, attributes, framing."""
 
 PROBE_EVERY, RETRY_EVERY = 5.0, 1.0
 """Seconds between looks at the brokers, in good times and while they cannot be reached."""
@@ -76,20 +77,22 @@ class KafkaBus:
         shards: int = 8,
         group: str = "",
         creation: Creation | None = DEFAULT_TOPICS,
+        shared: bool = False,
     ) -> None:
-        """`group`: what the consumer groups begin with that show the marks; `creation` None: topics exist."""
+        """`creation` None: topics exist, and their number of shards counts.
+
+        `group`: what the consumer groups begin with that show the marks; `shared`: with Argo Events, whose
+        form events are stored in.
+        """
         self.name, self.shards = name, shards
-        self._namespace = name.partition("/")[0]
+        self._wire = Wire(name.partition("/")[0], shared=shared)
         self._topics, self._group, self._creation = Topics(topic), group or topic, creation
         self._link = Link(brokers, secrets)
-        self.max_event_bytes = payload_limit(DEFAULT_BYTES)
-        self._owner = random.token_hex(8)
-        self._owned: dict[int, OwnedShard] = {}
-        self._leases: dict[str, KafkaLease] = {}
+        self.max_event_bytes = 0
+        self._holder = random.token_hex(8)
         self._readers: set[KafkaReader] = set()
         self._counted = (0, 0)
         """Restarts and doubles of readers that have ended."""
-        self._tables: dict[int, Table] = {}
         self._open = False
         self._trouble = self._broken = ""
         """Why nothing can be stored: until the brokers answer again; until the bus is opened again."""
@@ -104,6 +107,7 @@ class KafkaBus:
         secrets: Secrets,
         shards: int = 8,
         creation: Creation | None = DEFAULT_TOPICS,
+        shared: bool = False,
     ) -> KafkaBus:
         """The bus of an EventBus manifest. Raises Permanent naming the field that cannot be followed."""
         return cls(
@@ -114,6 +118,7 @@ class KafkaBus:
             shards=shards,
             group=spec.consumer_group.group_name if spec.consumer_group else "",
             creation=creation,
+            shared=shared,
         )
 
     # --- life ---
@@ -123,11 +128,12 @@ class KafkaBus:
         await self._link.open()
         try:
             self._facts = await prepare(self._link, self._topics, self.shards, self._creation)
-            self.max_event_bytes = payload_limit(self._facts.event_bytes)
+            self.shards = self._facts.shards
+            self.max_event_bytes = payload_limit(self._facts, shared=self._wire.shared)
             self._scanner = Scanner(self._link)
-            self._history = History(self._link, self._scanner, self._topics, self._namespace)
+            self._history = History(self._link, self._scanner, self._topics, self._wire)
             self._board = Board(self._link, self._topics.state, self.shards)
-            self._board.watch = self._seen
+            self._owner = Owner(self._holder, self._office())
             await self._board.start(self._tasks)
         except BaseException:
             await self._tasks.aclose()
@@ -141,6 +147,12 @@ class KafkaBus:
         self._open = True
         self._trouble = self._broken = ""
 
+    def _office(self) -> Office:
+        return Office(
+            self.name, self._link, self._topics, self.shards, self._facts.state_bytes, self._group,
+            self._scanner, self._board, self._say, self._tasks,
+        )  # fmt: skip
+
     async def aclose(self) -> None:
         if not self._open:
             return
@@ -148,18 +160,12 @@ class KafkaBus:
         for reader in list(self._readers):
             await reader.finish(self._closed())
         hopeless = bool(self._trouble or self._broken)
-        if hopeless:
-            for lease in self._leases.values():
-                lease.lost.set()
-        await asyncio.gather(*(owned.aclose() for owned in self._owned.values()))
-        await asyncio.gather(*(lease.release() for lease in self._leases.values()))
+        await self._owner.aclose(hopeless=hopeless)
         await self._publisher.aclose(hopeless=hopeless)
         await self._tasks.aclose()
         await self._board.aclose()
         await self._scanner.aclose()
         await self._link.aclose()
-        self._owned.clear()
-        self._leases.clear()
         self._forget_ended()
 
     def _closed(self) -> BusUnavailable:
@@ -232,10 +238,10 @@ class KafkaBus:
         size = len(event.data or b"")
         if size > self.max_event_bytes:
             raise TooLarge(size, self.max_event_bytes)
-        record = record_of(event, self._namespace)
-        size = len(record.key) + len(record.value or b"")
-        if size > self._facts.event_bytes - ENVELOPE_BYTES // 4:
-            raise TooLarge(size, self._facts.event_bytes - ENVELOPE_BYTES // 4)
+        record = self._wire.record(event)
+        size, most = size_of(record), self._facts.event_bytes - ENVELOPE_BYTES // 4
+        if size > most:
+            raise TooLarge(size, most)
         return record
 
     def _cursor(self, cursor: Cursor) -> Side:
@@ -261,7 +267,7 @@ class KafkaBus:
         self._check_open()
         if after.incarnation != self._facts.incarnation:
             raise ValueError(f"{self.name}: the mark is of another incarnation of the log")
-        reader = KafkaReader(self._link, self._topics.events, self._namespace, topics, self._failed)
+        reader = KafkaReader(self._link, self._topics.events, self._wire, topics, self._failed)
         await reader.start(after, await self._windows(after))
         self._forget_ended()
         self._readers.add(reader)
@@ -287,107 +293,22 @@ class KafkaBus:
 
     async def lease(self, name: str, ttl: float = 15.0) -> KafkaLease:
         self._check_open()
-        key = name.encode("utf-8", "surrogatepass")
-        while True:
-            await self._board.free(key, self._owner)
-            await self._end_lease(name)
-            taken = await self._take(name, ttl)
-            if taken is not None:
-                return taken
-
-    async def _end_lease(self, name: str) -> None:
-        """A lease of this handle that is taken again is over."""
-        former = self._leases.pop(name, None)
-        if former is not None:
-            former.lost.set()
-        shard = shard_of_lease(name, self.shards)
-        if shard is not None and (owned := self._owned.pop(shard, None)) is not None:
-            await owned.aclose()
-
-    async def _take(self, name: str, ttl: float) -> KafkaLease | None:
-        clock = asyncio.get_running_loop().time
-        started, beat = clock(), Beat(0, ttl, self._owner)
-        if not await claim(self._link, self._board, name, beat, self._topics.events):
-            return None
-        lease = KafkaLease(name, beat, started + ttl, self._say)
-        shard = shard_of_lease(name, self.shards)
-        if shard is not None and not await self._own(shard, lease, beat):
-            return None
-        self._leases[name] = lease
-        self._tasks.start(f"kafka beat {name}", lease.beat())
-        return lease
-
-    async def _own(self, shard: int, lease: KafkaLease, beat: Beat) -> bool:
-        """Fence the former owner, then read what it has stored."""
-        producer = await fence(
-            self._link, self._board, lease.name, beat, self._topics.events, self._facts.state_bytes
-        )
-        if producer is None:
-            return False
-        try:
-            table = await self._table(shard)
-        except BaseException:
-            await abandon(producer)
-            raise
-        site = Site(self._link, self._topics, shard, self._group)
-        self._owned[shard] = OwnedShard(site, lease, producer, table, self._tasks)
-        return True
+        return await self._owner.lease(name, ttl)
 
     def _say(self, record: Record) -> asyncio.Future[Any]:
         return self._publisher.put([], [Side(self.shards, record)])
 
-    def _seen(self, key: bytes, epoch: int) -> None:
-        """Somebody holds this name with this epoch."""
-        lease = self._leases.get(key.decode("utf-8", "surrogatepass"))
-        if lease is not None and epoch > lease.epoch:
-            lease.lost.set()
-
-    async def _table(self, shard: int) -> Table:
-        """What is stored of a shard, read on from where we were."""
-        topic, table = self._topics.state, self._tables.setdefault(shard, Table())
-        goal = await self._settled(shard)
-        [first] = (await self._link.offsets(topic, [shard], EARLIEST)).values()
-        async for records in self._scanner.read(topic, shard, max(table.position, first), goal):
-            for record in records:
-                table.apply(record.key, record.value, record.offset)
-        table.position = max(goal, table.position)
-        return table
-
-    async def _settled(self, shard: int) -> int:
-        """The end of a shard's partition; a commit that is just being stored is waited for, for a second."""
-        deadline = asyncio.get_running_loop().time() + 1.0
-        [goal] = (await self._link.offsets(self._topics.state, [shard])).values()
-        while True:
-            [end] = (await self._link.offsets(self._topics.state, [shard], committed=True)).values()
-            if end >= goal or asyncio.get_running_loop().time() > deadline:
-                return end
-            await asyncio.sleep(0.005)
-
-    def _owns(self, shard: int) -> OwnedShard | None:
-        owned = self._owned.get(shard)
-        return None if owned is None or owned.lease.lost.is_set() else owned
-
     async def load(self, shard: int) -> ShardState:
         self._check_open()
-        owned = self._owns(shard)
-        return (owned.table if owned else await self._table(shard)).state()
+        return await self._owner.load(shard)
 
     async def commit(self, shard: int, epoch: int, changes: Changes) -> None:
         self._check_open()
-        owned = self._owned.get(shard)
-        if owned is None or owned.lease.epoch != epoch:
-            raise Fenced(f"{self.name}: epoch {epoch} of shard {shard} is no longer in force")
-        await owned.commit(changes)
+        await self._owner.commit(shard, epoch, changes)
 
     async def blob(self, shard: int, key: str) -> bytes | None:
         self._check_open()
-        owned = self._owns(shard)
-        table = owned.table if owned else await self._table(shard)
-        offset = table.blobs.get(key)
-        if offset is None:
-            return None
-        record = await self._scanner.one(self._topics.state, shard, offset)
-        return None if record is None else record.value
+        return await self._owner.blob(shard, key)
 
     # --- look-ups ---
 
@@ -400,14 +321,7 @@ class KafkaBus:
         return await self._history.decisions(query)
 
 
-def payload_limit(record_bytes: int) -> int:
-    """The largest payload whose CloudEvents JSON, in base64, fits a record."""
-    return max(0, record_bytes - ENVELOPE_BYTES) * 3 // 4
-
-
-def shard_of_lease(name: str, shards: int) -> int | None:
-    """The shard that a lease is for; None: it is for something else."""
-    prefix, _, number = name.partition("/")
-    if prefix == "shard" and number.isdecimal() and int(number) < shards:
-        return int(number)
-    return None
+def payload_limit(facts: Facts, *, shared: bool) -> int:
+    """The largest payload that fits a record: as it is, or in base64; and, with more, one of the state."""
+    room = max(0, facts.event_bytes - ENVELOPE_BYTES)
+    return min(room * 3 // 4 if shared else room, facts.state_bytes * 3 // 4)

@@ -18,7 +18,7 @@ from events.bus.decisions import decoded
 from events.bus.kafka_link import EARLIEST, Link
 from events.bus.kafka_scan import Scanner
 from events.bus.kafka_topics import Topics
-from events.bus.kafka_wire import delivery_of, event_of, topic_key
+from events.bus.kafka_wire import Wire, delivery_of, topic_key
 from events.bus.queries import answers, meets
 from events.event import Decision, Delivery, Position
 
@@ -35,8 +35,8 @@ Span = tuple[int, int]
 class History:
     """Look-ups of one bus."""
 
-    def __init__(self, link: Link, scanner: Scanner, topics: Topics, namespace: str) -> None:
-        self._link, self._scanner, self._topics, self._namespace = link, scanner, topics, namespace
+    def __init__(self, link: Link, scanner: Scanner, topics: Topics, wire: Wire) -> None:
+        self._link, self._scanner, self._topics, self._wire = link, scanner, topics, wire
 
     async def events(self, query: EventQuery) -> list[Delivery]:
         after = None
@@ -106,7 +106,7 @@ class History:
             if key is not None and record.key != key:
                 return None
             try:
-                delivery = delivery_of(record, event_of(record, self._namespace))
+                delivery = delivery_of(record, self._wire.event(record))
             except ValueError:
                 return None
             if after is not None and (

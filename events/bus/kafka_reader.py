@@ -11,17 +11,16 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections import deque
 from collections.abc import Callable, Iterable
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from events.bus._base import DEDUPE_WINDOW, Batch, Double, Gap, Mark, Topic
 from events.bus.kafka_link import EARLIEST, Link, unavailable
-from events.bus.kafka_wire import delivery_of, event_of, topic_key
+from events.bus.kafka_wire import Wire, delivery_of, position_of, topic_key
 from events.clients.kafka import stop
 from events.errors import BusUnavailable, Damaged, EventsError
-from events.event import Delivery, Event, Position
+from events.event import Delivery
 
 if TYPE_CHECKING:
     from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
@@ -41,30 +40,34 @@ PAUSE = 0.5
 MOST_KEYS = 1_000_000
 
 
-Key = tuple[str, str, str]
-"""Source, subject, id."""
-
-WINDOW_NS = int(DEDUPE_WINDOW * 1e9)
+WINDOW_MS = int(DEDUPE_WINDOW * 1000)
 
 
 class Window:
-    """The keys of one partition that were seen within DEDUPE_WINDOW."""
+    """The keys of one partition that were seen within DEDUPE_WINDOW, and some that are older.
+
+    Two halves that take turns, so that keys go all at once and not each by itself.
+    """
 
     def __init__(self) -> None:
-        self._seen: dict[Key, int] = {}
-        self._order: deque[tuple[int, Key]] = deque()
+        self._young: dict[str, int] = {}
+        self._old: dict[str, int] = {}
+        self._until = 0
+        """When the young half becomes the old one (milliseconds since 1970)."""
 
-    def knows(self, key: Key, stored_ns: int) -> bool:
+    def turn(self, now_ms: int) -> None:
+        """Forget what is older than the window. To be called before records of this time come."""
+        if now_ms > self._until or len(self._young) >= MOST_KEYS // 2:
+            self._old, self._young, self._until = self._young, {}, now_ms + WINDOW_MS
+
+    def knows(self, key: str, stored_ms: int) -> bool:
         """Whether the key was there before; it is from now on."""
-        oldest = stored_ns - WINDOW_NS
-        while self._order and (self._order[0][0] < oldest or len(self._order) > MOST_KEYS):
-            at, known = self._order.popleft()
-            if self._seen.get(known) == at:
-                del self._seen[known]
-        before = self._seen.get(key)
-        self._seen[key] = stored_ns
-        self._order.append((stored_ns, key))
-        return before is not None
+        young = self._young
+        before = young.get(key)
+        if before is None:
+            before = self._old.get(key)
+        young[key] = stored_ms
+        return before is not None and stored_ms - before <= WINDOW_MS
 
 
 class KafkaReader:
@@ -74,12 +77,13 @@ class KafkaReader:
         self,
         link: Link,
         topic: str,
-        namespace: str,
+        wire: Wire,
         wanted: Iterable[Topic],
         failed: Callable[[EventsError], None],
     ) -> None:
-        self._link, self._topic, self._namespace = link, topic, namespace
-        self._topics = frozenset(wanted)
+        self._link, self._topic, self._wire = link, topic, wire
+        self._topics = {one: f"{number} " for number, one in enumerate(dict.fromkeys(wanted))}
+        """What the keys of each topic begin with in a window."""
         self._keys = frozenset(topic_key(*one) for one in self._topics)
         self._failed = failed
         self._consumer: AIOKafkaConsumer | None = None
@@ -176,29 +180,32 @@ class KafkaReader:
         wanted: list[Delivery],
         doubles: list[Double],
     ) -> None:
-        keys, window, start = self._keys, self._windows[partition], self._at[partition]
+        keys, topics, start, window = self._keys, self._topics, self._at[partition], self._windows[partition]
+        decode, knows = self._wire.event, window.knows
+        window.turn(records[0].timestamp)
         for record in records:
-            if record.key not in keys or (event := self._event(record)) is None:
+            if record.key not in keys:
                 continue
-            if (event.source, event.subject) not in self._topics:
+            try:
+                event = decode(record)
+            except ValueError as exc:
+                self._left_out(record, exc)
                 continue
-            key = (event.source, event.subject, event.id)
-            known = window.knows(key, record.timestamp * 1_000_000)
+            topic = topics.get((event.source, event.subject))
+            if topic is None:
+                continue
+            known = knows(topic + event.id, record.timestamp)
             if record.offset < start:
                 continue
             if known:
-                doubles.append(Double(event.key, Position(partition, record.offset)))
+                doubles.append(Double(event.key, position_of(partition, record.offset)))
             else:
                 wanted.append(delivery_of(record, event))
 
-    def _event(self, record: ConsumerRecord[Any, Any]) -> Event | None:
-        try:
-            return event_of(record, self._namespace)
-        except ValueError as exc:
-            self.unreadable += 1
-            if self.unreadable == 1:
-                log.error("%s/%d: offset %d: %s", self._topic, record.partition, record.offset, exc)
-            return None
+    def _left_out(self, record: ConsumerRecord[Any, Any], exc: ValueError) -> None:
+        self.unreadable += 1
+        if self.unreadable == 1:
+            log.error("%s/%d: offset %d: %s", self._topic, record.partition, record.offset, exc)
 
     async def _gap(self, places: dict[TopicPartition, int]) -> Batch | None:
         """What retention has removed; reading goes on behind it. Raises Damaged: the log was cut off."""

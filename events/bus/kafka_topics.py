@@ -50,12 +50,16 @@ class Facts(NamedTuple):
 
     incarnation: str
     partitions: int
+    shards: int
     event_bytes: int
     state_bytes: int
 
 
 async def prepare(link: Link, topics: Topics, shards: int, creation: Creation | None) -> Facts:
-    """Make what is missing, check what is there. Raises BusUnavailable, Permanent."""
+    """Make what is missing, check what is there. Raises BusUnavailable, Permanent.
+
+    Who may not make topics takes the number of shards that was chosen when they were made.
+    """
     found = await link.topics(topics.all())
     missing = [name for name in topics.all() if name not in found]
     if missing and creation is None:
@@ -63,7 +67,7 @@ async def prepare(link: Link, topics: Topics, shards: int, creation: Creation | 
     if missing and creation is not None:
         await create(link, topics, shards, creation, missing)
         found = await appeared(link, topics)
-    check_shape(link, topics, shards, found)
+    check_shape(link, topics, shards if creation is not None else shards_of(topics, found), found)
     return await facts(link, topics, found)
 
 
@@ -114,9 +118,14 @@ async def appeared(link: Link, topics: Topics) -> dict[str, Found]:
     raise BusUnavailable(f"{link.place}: the topics of {topics.events} were created and do not appear")
 
 
+def shards_of(topics: Topics, found: dict[str, Found]) -> int:
+    """All partitions of the state but that of leases and cursors."""
+    return found[topics.state].partitions - 1
+
+
 def check_shape(link: Link, topics: Topics, shards: int, found: dict[str, Found]) -> None:
-    """The number of shards is that of the state topic's partitions. Raises Permanent."""
-    stored = found[topics.state].partitions - 1
+    """Raises Permanent."""
+    stored = shards_of(topics, found)
     if stored != shards:
         raise Permanent(f"{link.place}: {topics.state} was made for {stored} shards, not {shards}")
     if found[topics.decisions].partitions < shards:
@@ -136,7 +145,8 @@ async def facts(link: Link, topics: Topics, found: dict[str, Found]) -> Facts:
     event_bytes, state_bytes = (
         int(settings[name].get("max.message.bytes", DEFAULT_BYTES)) for name in (topics.events, topics.state)
     )
-    return Facts(found[topics.events].id, found[topics.events].partitions, event_bytes, state_bytes)
+    events = found[topics.events]
+    return Facts(events.id, events.partitions, shards_of(topics, found), event_bytes, state_bytes)
 
 
 async def settings_of(link: Link, topic: str) -> dict[str, Any]:

@@ -3,7 +3,7 @@
 Manifest  kafka and jetstreamExotic are servers that exist already; jetstream and nats.native are made by
           upstream's controller and run on the embedded bus here, as a namespace without an EventBus does;
           nats.exotic (NATS Streaming) is refused. With the annotation
-          `events-trigger/shared-with-argo-events: "true"` a jetstreamExotic is shared with Argo Events
+          `events-trigger/shared-with-argo-events: "true"` kafka or jetstreamExotic is shared with Argo Events
 URL       memory:, file:FOLDER, nats://HOST:PORT, tls://HOST:PORT, kafka://HOST:PORT[,HOST:PORT]
 Imports   the module of an engine and its client library are imported when a bus of it is made
 """
@@ -23,7 +23,6 @@ from events.runtime.folder import DataFolder, bus_file
 
 if TYPE_CHECKING:
     from events.api.eventbus import EventBus
-    from events.api.eventbus import KafkaBus as KafkaSpec
     from events.bus._base import Bus
     from events.clients.secrets import Secrets
 
@@ -33,7 +32,7 @@ SHARDS = 8
 """Of a bus that several processes share, unless told otherwise."""
 
 SHARED_WITH_ARGO_EVENTS = "events-trigger/shared-with-argo-events"
-"""Annotation of an EventBus with jetstreamExotic."""
+"""Annotation of an EventBus with kafka or jetstreamExotic."""
 
 URLS = "memory:, file:FOLDER, nats://HOST:PORT, tls://HOST:PORT or kafka://HOST:PORT"
 
@@ -85,7 +84,7 @@ def choose(manifest: EventBus | None, url: str | None = None) -> Choice:
         return Choice("embedded", None)
     kind = manifest.spec.kinds[0] if manifest.spec.kinds else ""
     if kind == "kafka":
-        return Choice("kafka", manifest.spec.kafka)
+        return Choice("kafka", (manifest.spec.kafka, shares_with_argo_events(manifest)))
     if kind == "jetstreamExotic":
         return Choice("jetstream", (manifest.spec.jetstream_exotic, shares_with_argo_events(manifest)))
     if kind == "nats" and manifest.spec.nats is not None and manifest.spec.nats.exotic is not None:
@@ -99,7 +98,7 @@ def choose(manifest: EventBus | None, url: str | None = None) -> Choice:
 
 
 def shares_with_argo_events(manifest: EventBus) -> bool:
-    """Whether Argo Events is on the same bus: then its stream, subjects and message form are used."""
+    """Whether Argo Events is on the same bus: then its names and its form of events are used."""
     return (manifest.metadata.annotations or {}).get(SHARED_WITH_ARGO_EVENTS) == "true"
 
 
@@ -169,17 +168,21 @@ def make_embedded(folder: Path | None, namespace: str, name: str, means: Means) 
     )  # fmt: skip
 
 
-def make_kafka(settings: KafkaSpec | str, namespace: str, name: str, means: Means) -> Bus:
+def make_kafka(settings: Any, namespace: str, name: str, means: Means) -> Bus:
     from events.bus.kafka import KafkaBus
     from events.bus.kafka_topics import Creation
     from events.clients.kafka import Brokers
 
     secrets, shards = means.secrets(namespace), means.shards or SHARDS
+    creation = Creation(keep=means.retention.max_age) if means.create else None
     if not isinstance(settings, str):
-        return KafkaBus.of(settings, namespace, name, secrets=secrets, shards=shards)
+        spec, shared = settings
+        return KafkaBus.of(
+            spec, namespace, name, secrets=secrets, shards=shards, creation=creation, shared=shared
+        )
     return KafkaBus(
         Brokers.of(settings), f"{namespace}-{name}", f"{namespace}/{name}", secrets=secrets, shards=shards,
-        creation=Creation() if means.create else None,
+        creation=creation,
     )  # fmt: skip
 
 

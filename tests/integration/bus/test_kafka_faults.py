@@ -323,7 +323,7 @@ async def silence(bus: KafkaBus) -> None:
     def refuse(_: object) -> asyncio.Future[None]:
         raise BusUnavailable("silent")
 
-    for lease in bus._leases.values():
+    for lease in bus._owner.leases.values():
         lease._write = refuse
 
 

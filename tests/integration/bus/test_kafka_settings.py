@@ -15,7 +15,7 @@ from events.bus.kafka import KafkaBus
 from events.bus.kafka_topics import Creation
 from events.clients.kafka import Brokers
 from events.clients.secrets import LocalSecrets, Ref
-from events.errors import BusUnavailable, Permanent
+from events.errors import BusUnavailable, Permanent, TooLarge
 from events.testing.bus_harness import TOPIC, beginning, event, events, read_all
 from events.testing.certificates import Authority
 from events.testing.servers.fixtures import Own
@@ -33,9 +33,16 @@ def selector(key: str) -> dict[str, str]:
     return {"name": "kafka", "key": key}
 
 
-def make(address: str, topic: str = "", shards: int = 1, creation: Creation | None = None) -> KafkaBus:
-    name = topic or f"t{secrets.token_hex(6)}"
-    return KafkaBus(Brokers.of(address), name, secrets=store(), shards=shards, creation=creation)
+def make(
+    address: str,
+    topic: str = "",
+    shards: int = 1,
+    creation: Creation | None = None,
+    *,
+    shared: bool = False,
+) -> KafkaBus:
+    name, brokers = topic or f"t{secrets.token_hex(6)}", Brokers.of(address)
+    return KafkaBus(brokers, name, secrets=store(), shards=shards, creation=creation, shared=shared)
 
 
 async def create(broker: Kafka, *topics: NewTopic) -> None:
@@ -141,19 +148,45 @@ async def test_another_number_of_shards_is_refused(kafka_server: Kafka):
         await make(kafka_server.brokers, "shards", 3, Creation(1)).open()
 
 
-async def test_the_limit_of_the_topic_is_that_of_the_bus(kafka_server: Kafka):
-    small = {"max.message.bytes": "20000"}
+async def test_who_makes_no_topics_takes_the_shards_that_are_there(kafka_server: Kafka):
+    await works(make(kafka_server.brokers, "looked-at", 3, Creation(1)))
+    bus = make(kafka_server.brokers, "looked-at", 8)
+    await bus.open()
+    assert bus.shards == 3
+    assert (await bus.load(2)).mark is None
+    await bus.aclose()
+
+
+@pytest.mark.parametrize(("shared", "least"), [(False, 15_900), (True, 11_900)])
+async def test_the_limit_of_the_topic_is_that_of_the_bus(kafka_server: Kafka, shared: bool, least: int):
+    small, name = {"max.message.bytes": "20000"}, f"small-{shared}"
     compact = {"cleanup.policy": "compact"}
     await create(
-        kafka_server, NewTopic("small", 1, 1, topic_configs=small), NewTopic("small-decisions", 1, 1),
-        NewTopic("small-state", 2, 1, topic_configs=compact),
+        kafka_server, NewTopic(name, 1, 1, topic_configs=small), NewTopic(f"{name}-decisions", 1, 1),
+        NewTopic(f"{name}-state", 2, 1, topic_configs=compact),
     )  # fmt: skip
-    bus = make(kafka_server.brokers, "small")
+    bus = make(kafka_server.brokers, name, shared=shared)
     await bus.open()
-    assert 10_000 < bus.max_event_bytes < 15_000
+    assert least < bus.max_event_bytes < least + 100
     await bus.publish([event("whole", data=bytes(bus.max_event_bytes))])
     await bus.publish([event(f"{n}", data=bytes(9_000)) for n in range(5)])
+    with pytest.raises(TooLarge):
+        await bus.publish([event("x" * 5_000, data=bytes(bus.max_event_bytes))])
     assert len((await read_all(bus, [TOPIC])).ids) == 6
+    await bus.aclose()
+
+
+async def test_an_event_fits_the_state_with_something_beside_it(kafka_server: Kafka):
+    tight = {"cleanup.policy": "compact", "max.message.bytes": "20000"}
+    await create(
+        kafka_server, NewTopic("tight", 1, 1), NewTopic("tight-decisions", 1, 1),
+        NewTopic("tight-state", 2, 1, topic_configs=tight),
+    )  # fmt: skip
+    bus = make(kafka_server.brokers, "tight")
+    await bus.open()
+    assert bus.max_event_bytes == 15_000
+    lease = await bus.lease("shard/0")
+    await bus.commit(0, lease.epoch, Changes(blobs={"held": bytes(bus.max_event_bytes + 4_000)}))
     await bus.aclose()
 
 
@@ -161,7 +194,7 @@ async def test_the_limit_of_the_topic_is_that_of_the_bus(kafka_server: Kafka):
 
 
 async def test_argo_events_and_we_read_each_other(kafka_server: Kafka):
-    bus = make(kafka_server.brokers, "shared", creation=Creation(2))
+    bus = make(kafka_server.brokers, "shared", creation=Creation(2), shared=True)
     await bus.open()
     async with AIOKafkaProducer(bootstrap_servers=kafka_server.brokers) as theirs:
         value = {
@@ -186,6 +219,26 @@ async def test_argo_events_and_we_read_each_other(kafka_server: Kafka):
     assert found.key == b"orders.incoming"
     assert json.loads(found.value)["data_base64"] == "eyJiIjoyfQ=="
     await bus.aclose()
+
+
+async def test_a_topic_may_hold_events_of_both_forms(kafka_server: Kafka):
+    shared = make(kafka_server.brokers, "both", creation=Creation(1), shared=True)
+    await shared.open()
+    await shared.publish([event("theirs", data=b'{"a":1}')])
+    ours = make(kafka_server.brokers, "both", creation=Creation(1))
+    await ours.open()
+    await ours.publish([event("ours", data=b'{"b":2}'), event("none", data=None)])
+    for bus in (shared, ours):
+        seen = [(one.event.id, one.event.data) for one in (await read_all(bus, [TOPIC])).deliveries]
+        assert seen == [("theirs", b'{"a":1}'), ("ours", b'{"b":2}'), ("none", None)]
+        await bus.aclose()
+    consumer = AIOKafkaConsumer(bootstrap_servers=kafka_server.brokers)
+    await consumer.start()
+    consumer.assign([TopicPartition("both", 0)])
+    consumer.seek(TopicPartition("both", 0), 1)
+    raw = await consumer.getone()
+    await consumer.stop()
+    assert (raw.key, raw.value) == (b"orders.incoming", b'{"b":2}')
 
 
 async def test_marks_are_seen_by_the_tools_for_consumer_lag(kafka_server: Kafka):

@@ -6,15 +6,16 @@ import json
 from base64 import b64encode
 from typing import Any
 
+import msgspec
 import pytest
 from aiokafka import ConsumerRecord
+from hypothesis import given
+from hypothesis import strategies as st
 
 from events.bus.kafka_leases import Beat, Claim
 from events.bus.kafka_reader import Window
-from events.bus.kafka_wire import Record, delivery_of, event_of, record_of
+from events.bus.kafka_wire import Record, Wire, delivery_of
 from events.event import Event, EventKey, Position
-
-SECOND = 1_000_000_000
 
 
 def as_read(record: Record, offset: int = 0) -> ConsumerRecord[Any, Any]:
@@ -23,9 +24,25 @@ def as_read(record: Record, offset: int = 0) -> ConsumerRecord[Any, Any]:
     )
 
 
-def test_an_event_goes_in_the_form_of_argo_events():
+OWN, SHARED = Wire("default"), Wire("default", shared=True)
+texts = st.text(st.characters(), max_size=20)
+
+
+def test_the_payload_goes_as_it_is_with_all_attributes_in_one_header():
     event = Event("1", "hooks", "push", "webhook", 1_784_379_469_000_000_000, b'{"a":1}')
-    record = record_of(event, "default")
+    record = OWN.record(event)
+    assert (record.key, record.value) == (b"hooks.push", b'{"a":1}')
+    [(name, header)] = record.headers
+    identity, time_ns, common = msgspec.msgpack.decode(header)
+    assert (name, identity, time_ns) == ("events-trigger", "1", event.time_ns)
+    assert msgspec.msgpack.decode(common) == ["hooks", "push", "webhook", "application/json", None]
+    assert len(header) < 70
+    assert OWN.event(as_read(record)) == event
+
+
+def test_a_shared_event_goes_in_the_form_of_argo_events():
+    event = Event("1", "hooks", "push", "webhook", 1_784_379_469_000_000_000, b'{"a":1}')
+    record = SHARED.record(event)
     assert record.key == b"hooks.push"
     assert not record.headers
     assert json.loads(record.value or b"") == {
@@ -33,7 +50,6 @@ def test_an_event_goes_in_the_form_of_argo_events():
         "time": "2026-07-18T12:57:49.000000000Z", "datacontenttype": "application/json",
         "data_base64": b64encode(b'{"a":1}').decode(),
     }  # fmt: skip
-    assert event_of(as_read(record), "default") == event
 
 
 def test_an_event_of_argo_events_is_read():
@@ -41,22 +57,28 @@ def test_an_event_of_argo_events_is_read():
         b'{"specversion":"1.0","id":"64663638","source":"webhook","type":"webhook","subject":"example",'
         b'"datacontenttype":"application/json","time":"2026-07-18T12:57:49.123456Z","data_base64":"eyJoIjp7fX0="}'
     )
-    event = event_of(as_read(Record(b"webhook.example", value)), "argo")
+    event = Wire("argo").event(as_read(Record(b"webhook.example", value)))
     assert event.key == EventKey("webhook", "example", "64663638")
     assert (event.namespace, event.data) == ("argo", b'{"h":{}}')
 
 
-@pytest.mark.parametrize(
-    "event",
-    [
-        Event("\ud800", "s", "n", "t", None, None),
-        Event("1", "s", "\udcff", "t", 5, b"\xff"),
-        Event("1", "s", "n", "t", 10**21, b"{}", "text/plain", "elsewhere"),
-        Event("1", "s", "n", "t", 5, b"", "text/plain", "elsewhere"),
-    ],
-)
-def test_what_json_cannot_hold_is_the_same_again(event: Event):
-    assert event_of(as_read(record_of(event, "default")), "default") == event
+@given(
+    st.builds(
+        Event, texts, texts, texts, texts, st.none() | st.integers(),
+        st.none() | st.binary(max_size=20), texts, texts,
+    ),
+    st.booleans(), st.booleans(),
+)  # fmt: skip
+def test_any_event_is_read_back_as_it_was_by_a_bus_of_either_form(event: Event, wrote: bool, reads: bool):
+    record = Wire("default", shared=wrote).record(event)
+    assert Wire("default", shared=reads).event(as_read(record)) == event
+
+
+def test_headers_that_others_have_put_in_front_do_not_matter():
+    event = Event("1", "s", "n", "t", 5, b"{}", "text/plain", "elsewhere")
+    for record in (OWN.record(event), SHARED.record(event)):
+        more = record._replace(headers=[("traceparent", b"00-1-2-00"), *record.headers])
+        assert OWN.event(as_read(more)) == event
 
 
 @pytest.mark.parametrize(
@@ -64,26 +86,45 @@ def test_what_json_cannot_hold_is_the_same_again(event: Event):
     [
         Record(b"k", None), Record(b"k", b"no json"), Record(b"k", b"\xc1", [("odd", b"1")]),
         Record(b"k", b"\x93\x90\xc0\xc0", [("odd", b"1")]),
+        Record(b"k", b"{}", [("events-trigger", b"\xc1")]),
+        Record(b"k", b"{}", [("events-trigger", b"\x93\xa11\x01\xc4\x01\xc1")]),
+        Record(b"k", b"{}", [("a", b""), ("events-trigger", b"")]),
     ],
 )  # fmt: skip
 def test_records_of_others_are_told_apart(record: Record):
-    with pytest.raises(ValueError, match=r"record|CloudEvent|odd|unpack"):
-        event_of(as_read(record), "default")
+    with pytest.raises(ValueError, match=r"record|CloudEvent|odd|unpack|not of an event"):
+        OWN.event(as_read(record))
 
 
 def test_positions_begin_at_one_and_times_are_those_of_the_broker():
     event = Event("1", "s", "n", "t", None, None)
-    delivery = delivery_of(as_read(record_of(event, "default")), event)
+    delivery = delivery_of(as_read(OWN.record(event)), event)
     assert (delivery.position, delivery.stored_ns) == (Position(3, 1), 1_700_000_000_123_000_000)
 
 
 def test_a_key_is_known_for_the_window_and_no_longer():
-    window, key = Window(), EventKey("s", "n", "1")
-    assert not window.knows(key, 0)
-    assert not window.knows(EventKey("s", "n", "2"), 0)
-    assert window.knows(key, 100 * SECOND)
-    assert window.knows(key, 219 * SECOND), "each time begins the window anew"
-    assert not window.knows(key, 340 * SECOND)
+    window = Window()
+
+    def knows(key: str, second: int) -> bool:
+        window.turn(second * 1000)
+        return window.knows(key, second * 1000)
+
+    assert not knows("a", 0)
+    assert not knows("b", 0)
+    assert knows("a", 100)
+    assert knows("a", 219), "each time begins the window anew"
+    assert not knows("a", 340)
+    assert not knows("b", 341)
+    assert knows("a", 460), "from one half to the other"
+
+
+def test_keys_that_are_older_than_the_window_are_forgotten():
+    window = Window()
+    for second in range(0, 1200, 10):
+        window.turn(second * 1000)
+        assert not window.knows(f"{second}", second * 1000)
+    held = len(window._young) + len(window._old)
+    assert held <= 2 * 13
 
 
 def test_claims_are_ruled_by_the_newest_epoch():

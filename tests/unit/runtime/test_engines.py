@@ -9,6 +9,7 @@ import pytest
 
 from events.api.eventbus import EventBus
 from events.bus.embedded import EmbeddedBus
+from events.bus.kafka_topics import Creation
 from events.bus.memory import MemoryBus
 from events.bus.retention import Retention
 from events.clients.secrets import LocalSecrets
@@ -105,6 +106,27 @@ def test_the_number_of_shards_can_be_chosen(tmp_path: Path):
     made = make(of_url("memory:"), "ci", "main", means(tmp_path, shards=3))
     assert isinstance(made, MemoryBus)
     assert made.shards == 3
+
+
+@pytest.mark.parametrize("annotation", ["true", "false", None])
+def test_an_annotation_shares_the_topic_of_kafka_with_argo_events(tmp_path: Path, annotation: str | None):
+    annotations = {} if annotation is None else {"events-trigger/shared-with-argo-events": annotation}
+    plain = bus(kafka={"url": "kafka:9092"})
+    manifest = EventBus.model_validate(
+        {"metadata": {"name": "default", "annotations": annotations}, "spec": plain.spec}
+    )
+    made: Any = make(choose(manifest), "ci", "main", means(tmp_path))
+    assert made._wire.shared == (annotation == "true")
+    assert (choose(manifest) == choose(plain)) == (annotation != "true"), "the bus has to be made anew"
+
+
+@pytest.mark.parametrize("settings", [bus(kafka={"url": "kafka:9092"}), "kafka://kafka:9092"])
+def test_topics_are_made_with_the_retention_or_not_at_all(tmp_path: Path, settings: EventBus | str):
+    choice = of_url(settings) if isinstance(settings, str) else choose(settings)
+    made: Any = make(choice, "ci", "main", means(tmp_path, retention=Retention(max_age=3600.0)))
+    assert made._creation == Creation(keep=3600.0)
+    looking: Any = make(choice, "ci", "main", means(tmp_path, create=False))
+    assert looking._creation is None
 
 
 def test_a_name_that_cannot_be_a_file_is_refused(tmp_path: Path):
