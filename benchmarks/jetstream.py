@@ -30,6 +30,7 @@ from nats.aio.client import Client
 from nats.aio.msg import Msg
 from nats.js.api import AckPolicy, ConsumerConfig
 
+from benchmarks.load import ratio, tell
 from events.bus._base import Mark
 from events.bus.jetstream import JetStreamBus
 from events.clients.nats import Servers
@@ -197,6 +198,17 @@ def measure(size: int, count: int, rounds: int, url: str) -> dict[str, list[tupl
         for name, case in CASES.items():
             found[name].append(asyncio.run(case(events_of(size, count), url)))
     return found
+
+
+def run(quick: bool) -> None:
+    """Two lines of `python -m benchmarks`."""
+    count, rounds = (200, 1) if quick else (10_000, 5)
+    with Nats() as server:
+        found = measure(1_000, count, rounds, server.url)
+    for side, what in enumerate(("publish", "consume")):
+        ours, theirs = ([one[side].cpu_us for one in found[name]] for name in ("bus", "bare nats-py"))
+        detail = f"{statistics.median(ours):.1f} us / {statistics.median(theirs):.1f} us"
+        tell(f"jetstream: {what}, to bare nats-py", ratio(ours, theirs), 1.5, detail)
 
 
 def show(found: dict[str, list[tuple[Cost, Cost]]], side: int) -> None:

@@ -43,31 +43,38 @@ MOST_KEYS = 1_000_000
 WINDOW_MS = int(DEDUPE_WINDOW * 1000)
 
 
+Halves = tuple[dict[str, int], dict[str, int]]
+"""Ids with the time at which they were stored (milliseconds since 1970): the younger and the older ones."""
+
+
 class Window:
     """The keys of one partition that were seen within DEDUPE_WINDOW, and some that are older.
 
-    Two halves that take turns, so that keys go all at once and not each by itself.
+    In two halves that take turns, so that keys go all at once and not each by itself.
     """
 
     def __init__(self) -> None:
-        self._young: dict[str, int] = {}
-        self._old: dict[str, int] = {}
-        self._until = 0
-        """When the young half becomes the old one (milliseconds since 1970)."""
+        self._topics: dict[Topic, Halves] = {}
+        self._until = self._count = 0
 
-    def turn(self, now_ms: int) -> None:
-        """Forget what is older than the window. To be called before records of this time come."""
-        if now_ms > self._until or len(self._young) >= MOST_KEYS // 2:
-            self._old, self._young, self._until = self._young, {}, now_ms + WINDOW_MS
+    def turn(self, now_ms: int, coming: int) -> dict[Topic, Halves]:
+        """What is known, by topic, for so many records of this time and later."""
+        self._count += coming
+        if now_ms > self._until or self._count > MOST_KEYS // 2:
+            self._topics = {topic: ({}, young) for topic, (young, _) in self._topics.items() if young}
+            self._until, self._count = now_ms + WINDOW_MS, coming
+        return self._topics
 
-    def knows(self, key: str, stored_ms: int) -> bool:
-        """Whether the key was there before; it is from now on."""
-        young = self._young
-        before = young.get(key)
-        if before is None:
-            before = self._old.get(key)
-        young[key] = stored_ms
-        return before is not None and stored_ms - before <= WINDOW_MS
+
+def knows(halves: Halves, name: str, stored_ms: int) -> bool:
+    """Whether the id was there before; it is from now on."""
+    young, old = halves
+    if name in young or name in old:
+        before = young[name] if name in young else old[name]
+        young[name] = stored_ms
+        return stored_ms - before <= WINDOW_MS
+    young[name] = stored_ms
+    return False
 
 
 class KafkaReader:
@@ -82,8 +89,7 @@ class KafkaReader:
         failed: Callable[[EventsError], None],
     ) -> None:
         self._link, self._topic, self._wire = link, topic, wire
-        self._topics = {one: f"{number} " for number, one in enumerate(dict.fromkeys(wanted))}
-        """What the keys of each topic begin with in a window."""
+        self._topics = frozenset(wanted)
         self._keys = frozenset(topic_key(*one) for one in self._topics)
         self._failed = failed
         self._consumer: AIOKafkaConsumer | None = None
@@ -180,9 +186,8 @@ class KafkaReader:
         wanted: list[Delivery],
         doubles: list[Double],
     ) -> None:
-        keys, topics, start, window = self._keys, self._topics, self._at[partition], self._windows[partition]
-        decode, knows = self._wire.event, window.knows
-        window.turn(records[0].timestamp)
+        keys, decode, start = self._keys, self._wire.event, self._at[partition]
+        seen = self._windows[partition].turn(records[0].timestamp, len(records))
         for record in records:
             if record.key not in keys:
                 continue
@@ -191,10 +196,13 @@ class KafkaReader:
             except ValueError as exc:
                 self._left_out(record, exc)
                 continue
-            topic = topics.get((event.source, event.subject))
-            if topic is None:
-                continue
-            known = knows(topic + event.id, record.timestamp)
+            topic = event.source, event.subject
+            halves = seen.get(topic)
+            if halves is None:
+                if topic not in self._topics:
+                    continue
+                halves = seen[topic] = ({}, {})
+            known = knows(halves, event.id, record.timestamp)
             if record.offset < start:
                 continue
             if known:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -25,6 +26,13 @@ LINES = {
     "conditions": ["with an AND of two", "with an AND of three"],
     "shared_bus": ["CPU per event on JetStream"],
     "bus": ["futures alone", "embedded, power"],
+    "kafka_bus": [
+        "publish one by one",
+        "publish fifty at once",
+        "kafka_bus: consume,",
+        "form of Argo Events",
+    ],
+    "jetstream": ["jetstream: publish", "jetstream: consume"],
 }
 
 
@@ -32,6 +40,8 @@ NEEDS = {
     "kafka": pytest.mark.servers("kafka"),
     "sqs": pytest.mark.servers("elasticmq"),
     "shared_bus": pytest.mark.servers("nats"),
+    "kafka_bus": pytest.mark.servers("kafka"),
+    "jetstream": pytest.mark.servers("nats"),
 }
 
 
@@ -43,6 +53,15 @@ def test_it_prints_its_lines_and_ends_well(name: str):
     assert done.returncode == 0, done.stderr
     for line in LINES[name]:
         assert line in done.stdout
+
+
+def test_a_program_whose_server_is_missing_is_left_out(tmp_path: Path):
+    done = subprocess.run(
+        [sys.executable, "-m", "benchmarks", "kafka_bus", "--quick"],
+        cwd=ROOT, capture_output=True, text=True, env={**os.environ, "XDG_CACHE_HOME": str(tmp_path)},
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert "kafka_bus: left out: kafka is not there" in done.stdout
 
 
 def test_an_unknown_name_is_refused():

@@ -10,7 +10,7 @@ from importlib import import_module
 
 from events.testing.servers._cache import Origin, Unobtainable
 from events.testing.servers._ports import free_port, free_ports
-from events.testing.servers._process import Server, ServerError
+from events.testing.servers._process import Absent, Server, ServerError
 
 ORIGINS = {
     "argo": "events.testing.servers.argo:WITH_SERVER",
@@ -40,5 +40,6 @@ def missing(name: str) -> str | None:
 
 
 __all__ = [
-    "ORIGINS", "Server", "ServerError", "Unobtainable", "free_port", "free_ports", "missing", "origin",
+    "ORIGINS", "Absent", "Server", "ServerError", "Unobtainable", "free_port", "free_ports", "missing",
+    "origin",
 ]  # fmt: skip

@@ -34,6 +34,10 @@ class ServerError(Exception):
     """A server did not start; the text has the end of its log."""
 
 
+class Absent(ServerError):
+    """This machine has not what the server needs."""
+
+
 class Ended(ServerError):
     """Its process ended before it was ready."""
 
@@ -104,7 +108,7 @@ class Server(ABC):
     def settle(self) -> None:
         """Ports, folder and settings, without a start."""
         if (reason := self.origin.missing()) is not None:
-            raise ServerError(f"{self.name} is not there: {reason}")
+            raise Absent(f"{self.name} is not there: {reason}")
         self.folder = Path(tempfile.mkdtemp(prefix=f"events-{self.name}-"))
         self.ports = free_ports(self.port_count)
         self.configure()

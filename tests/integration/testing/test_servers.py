@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from events.testing.servers import ORIGINS, ServerError, _cache, missing, origin
+from events.testing.servers import ORIGINS, Absent, ServerError, _cache, missing, origin
 from events.testing.servers._cache import Cached, Pip, Unobtainable
 from events.testing.servers._process import Server
 from events.testing.servers.fixtures import Own
@@ -71,11 +71,11 @@ def test_a_server_that_is_never_ready_is_ended_and_shows_its_log():
 
 
 def test_a_server_that_was_not_fetched_says_how_to_get_it(made: Made):
-    class Absent(Echo):
+    class Unfetched(Echo):
         origin = made
 
-    with pytest.raises(ServerError, match=r"echo is not there: .*python -m events\.testing\.servers thing"):
-        Absent().start()
+    with pytest.raises(Absent, match=r"echo is not there: .*python -m events\.testing\.servers thing"):
+        Unfetched().start()
 
 
 class Unlucky(Echo):

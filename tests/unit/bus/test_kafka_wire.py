@@ -12,8 +12,10 @@ from aiokafka import ConsumerRecord
 from hypothesis import given
 from hypothesis import strategies as st
 
+from events.bus import kafka_reader
+from events.bus._base import Topic
 from events.bus.kafka_leases import Beat, Claim
-from events.bus.kafka_reader import Window
+from events.bus.kafka_reader import Window, knows
 from events.bus.kafka_wire import Record, Wire, delivery_of
 from events.event import Event, EventKey, Position
 
@@ -102,29 +104,46 @@ def test_positions_begin_at_one_and_times_are_those_of_the_broker():
     assert (delivery.position, delivery.stored_ns) == (Position(3, 1), 1_700_000_000_123_000_000)
 
 
+class Keys:
+    """A window that is asked for one key after the other."""
+
+    def __init__(self) -> None:
+        self.window = Window()
+
+    def knows(self, name: str, second: int, topic: Topic = ("s", "n")) -> bool:
+        seen = self.window.turn(second * 1000, 1)
+        return knows(seen.setdefault(topic, ({}, {})), name, second * 1000)
+
+
 def test_a_key_is_known_for_the_window_and_no_longer():
-    window = Window()
-
-    def knows(key: str, second: int) -> bool:
-        window.turn(second * 1000)
-        return window.knows(key, second * 1000)
-
-    assert not knows("a", 0)
-    assert not knows("b", 0)
-    assert knows("a", 100)
-    assert knows("a", 219), "each time begins the window anew"
-    assert not knows("a", 340)
-    assert not knows("b", 341)
-    assert knows("a", 460), "from one half to the other"
+    keys = Keys()
+    assert not keys.knows("a", 0)
+    assert not keys.knows("b", 0)
+    assert keys.knows("a", 100)
+    assert keys.knows("a", 219), "each time begins the window anew"
+    assert not keys.knows("a", 219, ("s", "other"))
+    assert not keys.knows("a", 340)
+    assert not keys.knows("b", 341)
+    assert keys.knows("a", 460), "from one half to the other"
 
 
 def test_keys_that_are_older_than_the_window_are_forgotten():
-    window = Window()
+    keys = Keys()
     for second in range(0, 1200, 10):
-        window.turn(second * 1000)
-        assert not window.knows(f"{second}", second * 1000)
-    held = len(window._young) + len(window._old)
-    assert held <= 2 * 13
+        assert not keys.knows(f"{second}", second)
+        assert not keys.knows("", 0, ("s", f"{second}"))
+    held = keys.window.turn(1200_000, 0)
+    assert sum(len(young) + len(old) for young, old in held.values()) <= 4 * 13
+
+
+def test_a_flood_does_not_fill_the_memory(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(kafka_reader, "MOST_KEYS", 100)
+    keys = Keys()
+    for number in range(1000):
+        keys.knows(f"{number}", 1)
+    assert keys.knows("999", 1)
+    [(young, old)] = keys.window.turn(1000, 0).values()
+    assert len(young) + len(old) <= 100
 
 
 def test_claims_are_ruled_by_the_newest_epoch():
