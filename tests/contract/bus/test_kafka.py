@@ -18,6 +18,7 @@ from events.clients.kafka import Brokers
 from events.clients.secrets import LocalSecrets
 from events.errors import BusUnavailable
 from events.testing.bus import BusContract, Harness
+from events.testing.bus_log_clauses import LogClauses
 from events.testing.bus_state_clauses import StateClauses
 from events.testing.servers.kafka import Kafka
 
@@ -64,6 +65,16 @@ class KafkaHarness(Harness):
             }
         )
         await admin.close()
+
+
+class SharedHarness(KafkaHarness):
+    """Events have the form of Argo Events."""
+
+    def bus(self, max_bytes: int | None = None) -> KafkaBus:
+        return KafkaBus(
+            self.brokers, self.topics.events, secrets=SECRETS, shards=self.shards, creation=Creation(3),
+            shared=True,
+        )  # fmt: skip
 
 
 class SilentBus(KafkaBus):
@@ -124,3 +135,15 @@ class TestKafkaLeases(StateClauses):
 
     def harness(self, folder: Path) -> Harness:
         return RivalHarness(self.address)
+
+
+@pytest.mark.servers("kafka")
+class TestKafkaShared(LogClauses):
+    """The clauses of the log in the form of Argo Events."""
+
+    @pytest.fixture(autouse=True)
+    def broker(self, kafka_server: Kafka) -> None:
+        self.address = kafka_server.brokers
+
+    def harness(self, folder: Path) -> Harness:
+        return SharedHarness(self.address)
