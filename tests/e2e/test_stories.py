@@ -16,7 +16,6 @@ from typing import Any, NamedTuple
 
 import aiohttp
 import pytest
-import yaml
 from aiobotocore.session import get_session
 from aiohttp import web
 
@@ -61,8 +60,7 @@ class Place(NamedTuple):
             while len(found := await self._found(instance)) < count:
                 await asyncio.sleep(0.2)
         found.sort(key=lambda one: (one["metadata"]["creationTimestamp"], one["metadata"]["name"]))
-        templates = [one for one in map_objects(instance) if one["kind"] == "WorkflowTemplate"]
-        assert lint(*map(written, found), *templates) == []
+        assert lint(*map(written, found), *instance.templates()) == []
         return found
 
     async def _found(self, instance: Instance) -> list[dict[str, Any]]:
@@ -72,10 +70,6 @@ class Place(NamedTuple):
         path = f"/{WORKFLOWS}/namespaces/{self.namespace}/workflows"
         items = (await asyncio.to_thread(self.kube.call, "GET", path))["items"]
         return [{"apiVersion": "argoproj.io/v1alpha1", "kind": "Workflow", **one} for one in items]
-
-
-def map_objects(instance: Instance) -> list[dict[str, Any]]:
-    return [one for one in yaml.safe_load_all(instance.manifests.read_text()) if one]
 
 
 def written(workflow: dict[str, Any]) -> dict[str, Any]:
