@@ -26,6 +26,7 @@ def broker() -> Iterator[RabbitMQ]:
 class Rabbits(QueueContract):
     """A durable queue per test. The secret is a URL."""
 
+    kind = "amqp"
     consume: ClassVar[dict[str, bool]]
 
     @pytest.fixture(autouse=True)
@@ -44,7 +45,7 @@ class Rabbits(QueueContract):
             "consume": self.consume,
             "jsonBody": True,
         }
-        await rig.start("amqp", raw, supervised=supervised)
+        await rig.start(self.kind, raw, supervised=supervised)
 
     async def put(self, texts: Sequence[str]) -> None:
         connection = await aiormq.connect(self.broker.url)

@@ -34,6 +34,7 @@ class FolderContract(QueueContract):
 
 
 class TestFile(FolderContract):
+    kind = "file"
     restarts = False
     polling = False
 
@@ -47,7 +48,7 @@ class TestFile(FolderContract):
             "eventType": "CREATE", "polling": self.polling, "settleDuration": "50ms",
             "watchPathConfig": {"directory": str(self.folder), "pathRegexp": "."},
         }  # fmt: skip
-        await rig.start("file", raw, supervised=supervised)
+        await rig.start(self.kind, raw, supervised=supervised)
 
 
 class TestFilePolling(TestFile):
@@ -55,6 +56,7 @@ class TestFilePolling(TestFile):
 
 
 class TestSFTP(FolderContract):
+    kind = "sftp"
     secrets: ClassVar = {"sftp/user": USER, "sftp/password": PASSWORD, "sftp/address": ""}
     limit = 150
 
@@ -78,4 +80,4 @@ class TestSFTP(FolderContract):
             "username": {"name": "sftp", "key": "user"}, "password": {"name": "sftp", "key": "password"},
             "address": {"name": "sftp", "key": "address"},
         }  # fmt: skip
-        await rig.start("sftp", raw, supervised=supervised)
+        await rig.start(self.kind, raw, supervised=supervised)

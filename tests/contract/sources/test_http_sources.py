@@ -21,11 +21,12 @@ async def status_of(rig: Rig, path: str, body: bytes, headers: dict[str, str]) -
 
 
 class TestWebhook(SourceContract):
+    kind = "webhook"
     secrets: ClassVar = {"auth/token": TOKEN}
 
     async def begin(self, rig: Rig) -> None:
         auth = {"name": "auth", "key": "token"}
-        await rig.start("webhook", {"endpoint": "/in", "port": "0", "method": "POST", "authSecret": auth})
+        await rig.start(self.kind, {"endpoint": "/in", "port": "0", "method": "POST", "authSecret": auth})
 
     async def send(self, rig: Rig) -> bool:
         headers = {"Content-Type": "application/json", "Authorization": f"Bearer {TOKEN}"}
@@ -36,11 +37,12 @@ class TestWebhook(SourceContract):
 
 
 class TestSNS(SourceContract):
+    kind = "sns"
     secrets: ClassVar = {"auth/token": TOKEN}
 
     async def begin(self, rig: Rig) -> None:
         hook = {"endpoint": "/in", "port": "0", "authSecret": {"name": "auth", "key": "token"}}
-        await rig.start("sns", {"webhook": hook, "topicArn": TOPIC, "region": "us-east-1"})
+        await rig.start(self.kind, {"webhook": hook, "topicArn": TOPIC, "region": "us-east-1"})
 
     async def send(self, rig: Rig) -> bool:
         headers = {"Content-Type": "text/plain; charset=UTF-8", "Authorization": f"Bearer {TOKEN}"}
@@ -52,6 +54,7 @@ class TestSNS(SourceContract):
 
 
 class TestGithub(SourceContract):
+    kind = "github"
     secrets: ClassVar = {"hook/secret": SECRET}
 
     async def begin(self, rig: Rig) -> None:
@@ -61,7 +64,7 @@ class TestGithub(SourceContract):
             "events": ["push"],
             "webhookSecret": {"name": "hook", "key": "secret"},
         }
-        await rig.start("github", raw)
+        await rig.start(self.kind, raw)
 
     async def send(self, rig: Rig) -> bool:
         body = b'{"ref":"refs/heads/main"}'

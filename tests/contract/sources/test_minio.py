@@ -14,6 +14,7 @@ from events.testing.sources import QueueContract, Rig
 class TestMinio(QueueContract):
     """A text is the key of an object."""
 
+    kind = "minio"
     secrets: ClassVar = {"store/user": ACCESS_KEY, "store/password": "s3cret-of-the-store"}
 
     @pytest.fixture(autouse=True)
@@ -29,7 +30,7 @@ class TestMinio(QueueContract):
             "accessKey": {"name": "store", "key": "user"}, "secretKey": {"name": "store", "key": "password"},
             "events": ["s3:ObjectCreated:*"],
         }  # fmt: skip
-        await rig.start("minio", raw, supervised=supervised)
+        await rig.start(self.kind, raw, supervised=supervised)
 
     async def put(self, texts: Sequence[str]) -> None:
         for text in texts:

@@ -18,6 +18,7 @@ USER, PASSWORD = "shop-user", "s3cret-of-mqtt"
 class Mosquittos(QueueContract):
     """A broker with a login. `qos` is of the subscription and of what is published."""
 
+    kind = "mqtt"
     secrets: ClassVar = {"mqtt/user": USER, "mqtt/password": PASSWORD}
     qos = 0
 
@@ -28,7 +29,7 @@ class Mosquittos(QueueContract):
     async def begin(self, rig: Rig, *, supervised: bool = False) -> None:
         auth = {key: {"name": "mqtt", "key": name} for key, name in (("username", "user"), ("password",) * 2)}
         raw = {"url": self.broker.url, "topic": "shop/#", "clientId": "events", "auth": auth, "qos": self.qos}
-        await rig.start("mqtt", raw | {"jsonBody": True}, supervised=supervised)
+        await rig.start(self.kind, raw | {"jsonBody": True}, supervised=supervised)
 
     async def put(self, texts: Sequence[str]) -> None:
         login = {"username": USER, "password": PASSWORD}

@@ -17,6 +17,7 @@ TOKEN = "t0ken-of-nats"
 
 @pytest.mark.servers("nats")
 class TestNATS(QueueContract):
+    kind = "nats"
     secrets: ClassVar = {"nats/token": TOKEN}
 
     @pytest.fixture(autouse=True)
@@ -26,7 +27,7 @@ class TestNATS(QueueContract):
     async def begin(self, rig: Rig, *, supervised: bool = False) -> None:
         auth = {"token": {"name": "nats", "key": "token"}}
         raw = {"url": self.nats.url, "subject": "shop.*", "auth": auth, "jsonBody": True}
-        await rig.start("nats", raw, supervised=supervised)
+        await rig.start(self.kind, raw, supervised=supervised)
 
     async def put(self, texts: Sequence[str]) -> None:
         client = await nats.connect(self.nats.url, token=TOKEN)

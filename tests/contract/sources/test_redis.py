@@ -37,8 +37,10 @@ class Redises(QueueContract):
 
 @pytest.mark.servers("redis")
 class TestRedis(Redises):
+    kind = "redis"
+
     async def begin(self, rig: Rig, *, supervised: bool = False) -> None:
-        await rig.start("redis", self.config(channels=["news"]), supervised=supervised)
+        await rig.start(self.kind, self.config(channels=["news"]), supervised=supervised)
 
     async def put(self, texts: Sequence[str]) -> None:
         async with self.client() as client:
@@ -51,8 +53,10 @@ class TestRedis(Redises):
 
 @pytest.mark.servers("redis")
 class TestRedisStream(Redises):
+    kind = "redisStream"
+
     async def begin(self, rig: Rig, *, supervised: bool = False) -> None:
-        await rig.start("redisStream", self.config(streams=["orders"]), supervised=supervised)
+        await rig.start(self.kind, self.config(streams=["orders"]), supervised=supervised)
 
     async def put(self, texts: Sequence[str]) -> None:
         async with self.client() as client:

@@ -25,13 +25,14 @@ CONFIG = {"namespace": "default", "version": "v1", "resource": "configmaps", "ev
 class ResourceContract(QueueContract):
     """`objects`: where the messages are put, and where the source looks."""
 
+    kind = "resource"
     objects: Objects
     sent = 0
 
     async def begin(self, rig: Rig, *, supervised: bool = False) -> None:
         rig.objects = self.objects
         labels = [{"key": "run", "value": self.run}]
-        await rig.start("resource", {**CONFIG, "filter": {"labels": labels}}, supervised=supervised)
+        await rig.start(self.kind, {**CONFIG, "filter": {"labels": labels}}, supervised=supervised)
 
     async def put(self, texts: Sequence[str]) -> None:
         for text in texts:

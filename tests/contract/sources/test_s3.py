@@ -19,6 +19,7 @@ from events.testing.sources import QueueContract, Rig, rigged
 class S3Contract(QueueContract):
     """A text is the key of an object."""
 
+    kind = "s3"
     ordered = False
 
     def shows(self, payload: Any) -> str:
@@ -46,7 +47,7 @@ class TestQueue(S3Contract):
             "queue": {"name": self.name},
             **KEYS,
         }
-        await rig.start("s3", raw, supervised=supervised)
+        await rig.start(self.kind, raw, supervised=supervised)
 
     async def put(self, texts: Sequence[str]) -> None:
         bodies = [
@@ -83,7 +84,7 @@ class TestPoll(S3Contract):
 
     async def begin(self, rig: Rig, *, supervised: bool = False) -> None:
         raw = {"bucket": self.name, "region": "us-east-1", "endpoint": self.server.url, "poll": {}, **KEYS}
-        await rig.start("s3", raw, supervised=supervised)
+        await rig.start(self.kind, raw, supervised=supervised)
 
     async def put(self, texts: Sequence[str]) -> None:
         await self.cloud.put(self.name, texts)

@@ -17,6 +17,7 @@ REGION = "elasticmq"
 
 @pytest.mark.servers("elasticmq")
 class TestSQS(QueueContract):
+    kind = "sqs"
     secrets: ClassVar = SECRETS
     ordered = False
 
@@ -31,7 +32,7 @@ class TestSQS(QueueContract):
 
     async def begin(self, rig: Rig, *, supervised: bool = False) -> None:
         raw = {"region": REGION, "queue": self.name, "endpoint": self.server.url, "jsonBody": True, **KEYS}
-        await rig.start("sqs", raw, supervised=supervised)
+        await rig.start(self.kind, raw, supervised=supervised)
 
     async def put(self, texts: Sequence[str]) -> None:
         await self.cloud.send(self.url, *[f'{{"text":"{text}"}}' for text in texts])

@@ -1,12 +1,12 @@
-"""kafka source: the clauses of queue-like sources in both modes, and its own promises, on a real broker."""
+"""kafka source: its own promises, on a real broker."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from itertools import count
-from typing import Any, ClassVar
+from typing import Any
 
 import pytest
 
@@ -16,7 +16,7 @@ from events.testing.kafka import committed, create, put
 from events.testing.proxy import Proxy
 from events.testing.servers.fixtures import Own
 from events.testing.servers.kafka import Kafka
-from events.testing.sources import QueueContract, Rig, rigged
+from events.testing.sources import Rig, rigged
 from events.testing.triggers import dead_port
 
 pytestmark = [pytest.mark.servers("kafka"), pytest.mark.timeout(90)]  # some start a broker or two
@@ -35,47 +35,6 @@ async def producing(brokers: str) -> AsyncIterator[Any]:
 
     async with AIOKafkaProducer(bootstrap_servers=brokers) as producer:
         yield producer
-
-
-class Contract(QueueContract):
-    """What both modes share. The server is theirs: one clause restarts it."""
-
-    mode: ClassVar[Mapping[str, Any]]
-
-    @pytest.fixture(autouse=True)
-    def place(self, request: pytest.FixtureRequest, topic: str) -> None:
-        restarts = "anew" in request.node.name
-        fixture = "own" if restarts else "kafka_server"
-        given = request.getfixturevalue(fixture)
-        self.server: Kafka = given(Kafka()) if restarts else given
-        self.topic = topic
-
-    def config(self) -> Config:
-        return {"url": self.server.brokers, "topic": self.topic, "jsonBody": False, **self.mode}
-
-    async def begin(self, rig: Rig, *, supervised: bool = False) -> None:
-        await rig.start("kafka", self.config(), supervised=supervised)
-        async with asyncio.timeout(15):
-            await rig.ready.wait()
-
-    async def put(self, texts: Sequence[str]) -> None:
-        await put(self.server.brokers, self.topic, [text.encode() for text in texts])
-
-    def shows(self, payload: Any) -> str:
-        from base64 import b64decode
-
-        return b64decode(payload["body"]).decode()
-
-    async def restart_server(self) -> None:
-        await asyncio.to_thread(self.server.restart)
-
-
-class TestGroup(Contract):
-    mode: ClassVar = {"consumerGroup": {"groupName": "g"}}
-
-
-class TestPartition(Contract):
-    mode: ClassVar = {"partition": "0"}
 
 
 @asynccontextmanager

@@ -1,14 +1,10 @@
-"""kafka trigger: the clauses of triggers with a target, and what a record looks like, on a real broker."""
+"""kafka trigger: what a record looks like, and what happens to it, on a real broker."""
 
 from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import asynccontextmanager
 from itertools import count
-from types import MappingProxyType
 from typing import Any
 
 import pytest
@@ -21,8 +17,6 @@ from events.testing.servers.fixtures import Own
 from events.testing.servers.kafka import Kafka
 from events.testing.sources import rigged as source_rigged
 from events.testing.triggers import (
-    RemoteContract,
-    Rig,
     compiled,
     firing_of,
     parameter,
@@ -44,36 +38,6 @@ def topic() -> str:
 
 def config(server: Kafka, topic: str, **more: Any) -> dict[str, Any]:
     return {"url": server.brokers, "topic": topic, "payload": PAYLOAD, **more}
-
-
-class TestContract(RemoteContract):
-    kind = "kafka"
-    secrets = MappingProxyType({"kafka/token": "secret-value-1"})
-    parameters = (parameter("text", "kafka.partitioningKey"),)
-
-    @pytest.fixture(autouse=True)
-    def place(self, kafka_server: Kafka, topic: str) -> None:
-        self.server, self.topic = kafka_server, topic
-
-    @asynccontextmanager
-    async def target(self, rig: Rig) -> AsyncIterator[Any]:
-        token = {"name": "token", "valueFrom": {"secretKeyRef": {"name": "kafka", "key": "token"}}}
-        yield config(self.server, self.topic, secureHeaders=[token])
-
-    def fired(self, rig: Rig) -> list[str]:
-        with ThreadPoolExecutor(1) as pool:
-            found = pool.submit(lambda: asyncio.run(records(self.server.brokers, self.topic))).result()
-        return [headers(record)["Idempotency-Key"] for record in found]
-
-    def aimed(self, raw: Any, port: int) -> Any:
-        return {**raw, "url": f"127.0.0.1:{port}"}
-
-    def hurry(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr("events.clients.kafka.CONNECT_TIMEOUT", 0.5)
-
-    async def refusals(self, rig: Rig, raw: Any) -> Sequence[Any]:
-        missing = {"name": "x", "valueFrom": {"secretKeyRef": {"name": "none", "key": "none"}}}
-        return [{**raw, "topic": "not a name"}, {**raw, "secureHeaders": [missing]}]
 
 
 async def test_what_a_record_carries(kafka_server: Kafka, topic: str):
