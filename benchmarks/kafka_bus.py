@@ -3,12 +3,14 @@
 publish   64 under way, one event each; bare: `send_and_wait` of an idempotent producer
 batches   64 under way, 50 events each; bare: `send` of all, then their futures
 consume   bare: `getmany` of committed records; the bus also decodes, matches the topic and looks for doubles
+Garbage   both sides with the thresholds of the cycle collector that `events run` sets
 Bare      key, payload and one header with the id, which every consumer needs; `plain` is without the header
 """
 
 from __future__ import annotations
 
 import asyncio
+import gc
 import os
 import secrets
 import statistics
@@ -25,6 +27,7 @@ from events.bus.kafka_topics import Creation
 from events.clients.kafka import Brokers
 from events.clients.secrets import LocalSecrets
 from events.event import Event
+from events.runtime.standalone import COLLECT
 from events.testing.servers.kafka import Kafka
 
 IN_FLIGHT, TOGETHER, SIZE = 64, 50, 1000
@@ -148,6 +151,8 @@ async def measure(brokers: str, count: int, rounds: int) -> dict[str, list[Costs
         "plain": lambda: bare(brokers, count, header=False),
         "shared": lambda: through_the_bus(brokers, count, shared=True),
     }
+    gc.freeze()
+    gc.set_threshold(*COLLECT)
     found: dict[str, list[Costs]] = {name: [] for name in cases}
     for number in range(rounds + 1):
         for name, case in cases.items():
