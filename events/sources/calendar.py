@@ -92,7 +92,7 @@ class CalendarSource(Source[CalendarConfig]):
         """Raises Permanent for a schedule that cannot be used."""
         cfg = self.cfg
         following = excluding(schedule_of(cfg), excluded_days(cfg.exclusion_dates), zone_of(cfg))
-        last = self._last = self._last or start_of(cfg, await self.ctx.cursor(), self._now())
+        last = self._last = self._last or await self._start(emit)
         self.ctx.ready()
         while True:
             tick = following(last)
@@ -104,6 +104,14 @@ class CalendarSource(Source[CalendarConfig]):
             if self._now() - tick <= LATE or catches_up(cfg):
                 await emit((self._payload(tick),), cursor=tick.isoformat().encode())
             self._last = last = tick
+
+    async def _start(self, emit: Emit) -> datetime:
+        """The time after which ticks count; stored, so that even the very first tick is caught up."""
+        stored = await self.ctx.cursor()
+        start = start_of(self.cfg, stored, self._now())
+        if stored is None and catches_up(self.cfg):
+            await emit((), cursor=start.isoformat().encode())
+        return start
 
     def _now(self) -> datetime:
         return datetime.fromtimestamp(self.ctx.now_ns() / 1e9, UTC)

@@ -42,7 +42,7 @@ class Rig:
         self.hold.set()
         self.refuse: Exception | None = None
         self.asked = asyncio.Event()
-        """Set by the first call of emit, also by one that is held or refused."""
+        """Set by the first call of emit with payloads, also by one that is held or refused."""
         self.limit: int | None = None
         """Bytes of one event above which emit refuses a batch, as a bus does."""
         self.dropped = 0
@@ -104,7 +104,8 @@ class Rig:
         return self.cursors[-1] if self.cursors else None
 
     async def emit(self, payloads: Sequence[Payload], cursor: bytes | None = None) -> None:
-        self.asked.set()
+        if payloads:
+            self.asked.set()
         await self.hold.wait()
         if self.refuse is not None:
             raise self.refuse

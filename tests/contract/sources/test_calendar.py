@@ -15,7 +15,7 @@ HOUR = timedelta(hours=1)
 
 
 class TestCalendar(QueueContract):
-    """Its clock stands until it is put forward. A tick was stored before: catching up goes on from one."""
+    """Its clock stands until it is put forward."""
 
     kind = "calendar"
     restarts = False
@@ -32,7 +32,6 @@ class TestCalendar(QueueContract):
 
     async def begin(self, rig: Rig, *, supervised: bool = False) -> None:
         rig.now_ns = self.now_ns
-        rig.cursors = rig.cursors or [self.now.isoformat().encode()]
         raw = {"schedule": "0 * * * *", "persistence": {"catchup": {"enabled": True}}}
         await rig.start(self.kind, raw, supervised=supervised)
 

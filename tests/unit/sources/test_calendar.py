@@ -113,6 +113,15 @@ async def test_missed_ticks_are_caught_up_as_configured(clock: Clock):
     assert [time[11:16] for time in times(rig)[:2]] == ["23:00", "00:00"]
 
 
+async def test_the_first_start_is_kept_so_that_the_first_tick_can_be_caught_up(clock: Clock):
+    catchup = {"persistence": {"catchup": {"enabled": True}}}
+    rig = await ticks(clock, {"schedule": "0 * * * *", **catchup}, 1)
+    assert rig.cursors[:2] == [START.isoformat().encode(), b"2026-03-28T00:00:00+00:00"]
+    clock.now = START + timedelta(hours=5)
+    rig = await ticks(clock, {"schedule": "0 0 * * *", **catchup}, 1, cursor=rig.cursors[0])
+    assert times(rig)[0] == "2026-03-28 00:00:00 +0000 UTC"
+
+
 async def test_a_tick_that_the_bus_refused_comes_again_when_the_source_is_restarted(clock: Clock):
     async with rigged(now_ns=clock.now_ns) as rig:
         rig.refuse = BusUnavailable("away")
