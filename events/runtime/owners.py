@@ -85,7 +85,10 @@ class ShardOwner:
             self.runner = None
 
     async def _meaning(self, lost: Fenced) -> Retryable:
-        """Of a lease that was lost: BusUnavailable when it is part of an outage, which is told already."""
+        """Of a lease that was lost: BusUnavailable when it is part of an outage, which is told as such.
+
+        Otherwise another process has it, or it is taken again: no error of anybody.
+        """
         if self._outage.near or not self.bus.health().ready:
             return BusUnavailable(str(lost))
         try:
@@ -102,7 +105,8 @@ class ShardOwner:
             return
         self._outage.works(self._name)
         again = "it stays down" if pause is None else f"again in {pause:.1f} s"
-        log.error("%s shard %d: %s; %s", self.bus.name, self.shard, error, again)
+        level = logging.INFO if isinstance(error.__cause__, Fenced) else logging.ERROR
+        log.log(level, "%s shard %d: %s; %s", self.bus.name, self.shard, error, again)
 
     @property
     def _name(self) -> str:
