@@ -26,8 +26,8 @@ from events.runtime.jobs import Job
 from events.runtime.memory import Held, Memory
 from events.runtime.plans import SensorPlan, TriggerPlan
 from events.runtime.progress import Progress
-from events.runtime.recorder import Recorder
-from events.runtime.records import body_key, condition_key, parked_key
+from events.runtime.recorder import Late, Recorder
+from events.runtime.records import body_key, parked_key
 from events.runtime.roster import Entry, Roster
 from events.runtime.scripts import Judged
 from events.sensors.dependencies import Verdict
@@ -145,12 +145,12 @@ class Matcher:
         owner.before_offer(trigger, found)
         pending = memory.offer(trigger.condition, passed, found)
         jobs = [job for chosen in pending.chosen if (job := self._completed(trigger, chosen, found))]
-        blobs = pending.blobs | {body_key(job.id): job.body() for job in jobs}
-        records: dict[str, bytes | None] = {parked_key(job.id): job.record(job.due_ns) for job in jobs}
-        records[condition_key(trigger.sensor, trigger.name)] = memory.record()
+        records: dict[str, Late] = {parked_key(job.id): job.record(job.due_ns) for job in jobs}
+        records[memory.key] = memory.record
         owner.recorder.note(
             decision=None if pending.chosen else self._waits(trigger, memory, passed[-1][0], found),
-            records=records, blobs=blobs, drop_blobs=pending.drops,
+            records=records, blobs={body_key(job.id): job.body() for job in jobs}, held=pending.blobs,
+            drop_blobs=pending.drops,
             closes=owner.progress.open(found.position),
             then=(lambda: self._submit_all(jobs)) if jobs else None,
         )  # fmt: skip

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from events.event import Delivery, Event, Position
 from events.lang.condition import Condition
-from events.runtime.records import ConditionRecord, HeldRef, encode, held_key, stripped
+from events.runtime.records import ConditionRecord, HeldRef, condition_key, encode, held_key
 from events.sensors.conditions import step
 
 
@@ -17,13 +17,15 @@ class Held(NamedTuple):
     event: Event
     position: Position
     stored_ns: int
+    blob: str
+    """Key of the blob that has the event."""
 
 
 class Pending(NamedTuple):
-    """What one event changed: the chosen sets that came together, and what has to be written for it."""
+    """What one event changed: the chosen sets that came together, the blobs to write and those to drop."""
 
     chosen: list[Mapping[str, Held]]
-    blobs: dict[str, bytes]
+    blobs: dict[str, Event]
     drops: list[str]
 
 
@@ -32,6 +34,7 @@ class Memory:
 
     def __init__(self, sensor: str, trigger: str) -> None:
         self.sensor, self.trigger = sensor, trigger
+        self.key = condition_key(sensor, trigger)
         self.held: Mapping[str, Held] = {}
         self.applied: dict[int, int] = {}
 
@@ -40,10 +43,11 @@ class Memory:
 
     def offer(self, condition: Condition, passed: Sequence[tuple[str, Event]], found: Delivery) -> Pending:
         """One event that passed these dependencies, in the order of the condition."""
-        before = self.blobs()
+        before = self._blobs()
         chosen: list[Mapping[str, Held]] = []
         for name, event in passed:
-            taken = step(condition, self.held, name, Held(event, found.position, found.stored_ns))
+            blob = held_key(self.sensor, self.trigger, name, found.position)
+            taken = step(condition, self.held, name, Held(event, found.position, found.stored_ns, blob))
             self.held = taken.held
             if taken.chosen is not None:
                 chosen.append(taken.chosen)
@@ -53,7 +57,7 @@ class Memory:
     def forget(self, names: Sequence[str] | None = None) -> tuple[dict[str, Held], list[str]]:
         """Drop what is held (of these dependencies). Returns it, and the blobs not needed any more."""
         gone = {name: held for name, held in self.held.items() if names is None or name in names}
-        blobs = [self.blob(name, held) for name, held in gone.items()]
+        blobs = [held.blob for held in gone.values()]
         self.held = {name: held for name, held in self.held.items() if name not in gone}
         return gone, blobs
 
@@ -62,21 +66,16 @@ class Memory:
         return self.forget([name for name, held in self.held.items() if held.stored_ns < moment_ns])
 
     def _changes(self, before: dict[str, Held], chosen: list[Mapping[str, Held]]) -> Pending:
-        after = self.blobs()
-        new = {
-            key: encode(stripped(held.event)) for key, held in after.items() if before.get(key) is not held
-        }
+        after = self._blobs()
+        new = {key: held.event for key, held in after.items() if before.get(key) is not held}
         return Pending(chosen, new, [key for key in before if key not in after])
 
-    def blobs(self) -> dict[str, Held]:
-        return {self.blob(name, held): held for name, held in self.held.items()}
-
-    def blob(self, dependency: str, held: Held) -> str:
-        return held_key(self.sensor, self.trigger, dependency, held.position)
+    def _blobs(self) -> dict[str, Held]:
+        return {held.blob: held for held in self.held.values()}
 
     def record(self) -> bytes:
         refs = {
-            name: HeldRef(held.position, held.stored_ns, held.event.key, self.blob(name, held))
+            name: HeldRef(held.position, held.stored_ns, held.event.key, held.blob)
             for name, held in self.held.items()
         }
         return encode(ConditionRecord(dict(self.applied), refs))
@@ -85,7 +84,7 @@ class Memory:
         """`events` are the held ones by dependency; one whose blob is gone is left out."""
         self.applied = dict(record.applied)
         self.held = {
-            name: Held(events[name], ref.position, ref.stored_ns)
+            name: Held(events[name], ref.position, ref.stored_ns, ref.blob)
             for name, ref in record.held.items()
             if name in events
         }

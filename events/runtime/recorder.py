@@ -4,6 +4,9 @@ A note is what one step wants stored. Its places count as closed in the very com
 passes an event only together with, or after, what became of it. One commit runs at a time; what is noted
 meanwhile goes into the next. Records are written in the order in which they were last noted, so that an
 engine that stops in the middle of a commit has stored what came first.
+
+A condition changes with every event: its record is made once for a commit, and an event that is held and
+taken again between two commits leaves no trace, unless a former owner may have stored it.
 """
 
 from __future__ import annotations
@@ -15,9 +18,10 @@ from typing import TYPE_CHECKING
 from events.aio import backoff
 from events.bus._base import Bus, Changes, Lease, Mark
 from events.errors import Retryable
-from events.event import Decision
+from events.event import Decision, Event
 from events.runtime.outage import LONGEST_PAUSE, Outage
 from events.runtime.progress import Place, Progress
+from events.runtime.records import encode, stripped
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -32,12 +36,20 @@ FULL_BYTES = 64 << 20
 """Bytes of blobs waiting for a commit above which the reader waits."""
 
 
+Late = bytes | None | Callable[[], bytes]
+"""A record, None to remove it, or what makes it as it is after the last note of a commit."""
+
+EVENT_BYTES = 200
+"""Of a held event beside its payload, about."""
+
+
 class Group:
     """What goes into the next commit."""
 
     def __init__(self) -> None:
         self.blobs: dict[str, bytes] = {}
-        self.records: dict[str, bytes | None] = {}
+        self.held: dict[str, Event] = {}
+        self.records: dict[str, Late] = {}
         self.decisions: list[Decision] = []
         self.drops: dict[str, None] = {}
         self.places: list[Place] = []
@@ -48,7 +60,7 @@ class Group:
     def full(self) -> bool:
         return self.notes >= FULL or self.bytes >= FULL_BYTES
 
-    def record(self, key: str, value: bytes | None) -> None:
+    def record(self, key: str, value: Late) -> None:
         """The last word on a record counts, and takes the last place."""
         self.records.pop(key, None)
         self.records[key] = value
@@ -58,12 +70,21 @@ class Group:
         self.blobs[key] = value
         self.bytes += len(value)
 
-    def drop(self, key: str) -> None:
+    def hold(self, key: str, event: Event) -> None:
+        self.drops.pop(key, None)
+        self.held[key] = event
+        self.bytes += len(event.data or b"") + EVENT_BYTES
+
+    def drop(self, key: str, *, again: bool) -> None:
+        if self.held.pop(key, None) is not None and not again:
+            return
         self.blobs.pop(key, None)
         self.drops[key] = None
 
     def changes(self, mark: Mark) -> Changes:
-        return Changes(self.blobs, self.records, self.decisions, mark, list(self.drops))
+        blobs = self.blobs | {key: encode(stripped(event)) for key, event in self.held.items()}
+        records = {key: value() if callable(value) else value for key, value in self.records.items()}
+        return Changes(blobs, records, self.decisions, mark, list(self.drops))
 
 
 class Recorder:
@@ -79,19 +100,25 @@ class Recorder:
         self._room = asyncio.Event()
         self._room.set()
         self._marked: Mark | None = None
+        self.again = True
+        """Whether events come that a former owner may have seen, or others at their places."""
 
     def note(
         self,
         *,
         decision: Decision | None = None,
-        records: Mapping[str, bytes | None] | None = None,
+        records: Mapping[str, Late] | None = None,
         blobs: Mapping[str, bytes] | None = None,
+        held: Mapping[str, Event] | None = None,
         drop_blobs: Iterable[str] = (),
         closes: Place | None = None,
         then: Callable[[], None] | None = None,
         hurry: bool = True,
     ) -> None:
-        """Have this stored; `then` runs once it is, soon if there is `hurry`."""
+        """Have this stored; `then` runs once it is, soon if there is `hurry`.
+
+        `held`: events as blobs, each under a key that only its place in the log has.
+        """
         group = self._group
         if decision is not None:
             group.decisions.append(decision)
@@ -101,8 +128,11 @@ class Recorder:
         if blobs:
             for key, data in blobs.items():
                 group.blob(key, data)
+        if held:
+            for key, event in held.items():
+                group.hold(key, event)
         for key in drop_blobs:
-            group.drop(key)
+            group.drop(key, again=self.again)
         if closes is not None:
             group.places.append(closes)
         group.notes += 1

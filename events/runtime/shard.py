@@ -126,6 +126,7 @@ class ShardRunner:
         self._resets = Resets(self)
         self._reset_task: asyncio.Task[None] | None = None
         self._seen_before: Mark | None = None
+        self._renewed = False
         self._parking = Parking(self, {}, None)
         self._stopping = False
         self._awake = 0.0
@@ -256,7 +257,7 @@ class ShardRunner:
         self.recorder = Recorder(self.bus, self.shard, lease, self.progress, self._outage)
         self.memories = former.memories
         self._matcher = Matcher(self, former.done | set(former.parked))
-        self._seen_before = former.head
+        self._seen_before, self._renewed = former.head, former.renewed
         self._parking = Parking(self, former.parked, former.head)
         self._tell_losses(former)
         self._tasks.start(f"shard/{self.shard}/recorder", self.recorder.run())
@@ -275,7 +276,7 @@ class ShardRunner:
             return
         log.warning("%s: the log was made anew; reading it from its beginning", self.bus.name)
         for memory in self.memories.values():
-            self.recorder.note(records={condition_key(memory.sensor, memory.trigger): memory.record()})
+            self.recorder.note(records={memory.key: memory.record})
         for sensor in self.roster.known or [""]:
             reason = "the log was made anew and is read from its beginning"
             self.recorder.note(decision=self.decision(sensor, "", RESET, [], Position(0, 0), reason))
@@ -415,6 +416,7 @@ class ShardRunner:
         if self._seen_before is not None and self.progress.passed(self._seen_before):
             self._seen_before = None
             self._matcher.settled = set()
+            self.recorder.again = self._renewed
 
     # conditions with memory
 
@@ -449,9 +451,7 @@ class ShardRunner:
             return
         for name, held in gone.items():
             self._note_reset(memory.sensor, memory.trigger, held.event.key, held.position, reason, name)
-        self.recorder.note(
-            records={condition_key(memory.sensor, memory.trigger): memory.record()}, drop_blobs=blobs
-        )
+        self.recorder.note(records={memory.key: memory.record}, drop_blobs=blobs)
 
     def _note_reset(
         self, sensor: str, trigger: str, key: EventKey, position: Position, reason: str, dependency: str

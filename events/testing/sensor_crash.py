@@ -297,8 +297,8 @@ async def check_store(rig: CrashRig) -> None:
     assert parked - {parked_key(firing) for firing in maybe} == {parked_key(firing) for firing in dead}
     assert rig.recorded or parked >= {parked_key(firing) for firing in maybe}, "a dead letter is lost"
     for memory in rig.runner.memories.values():
-        for name, held in memory.held.items():
-            assert await rig.bus.blob(0, memory.blob(name, held)) is not None
+        for held in memory.held.values():
+            assert await rig.bus.blob(0, held.blob) is not None
     decisions = await rig.bus.find_decisions(DecisionQuery(results=frozenset(FINAL), limit=10_000))
     assert {d.firing for d in decisions} >= {s.firing for shots in rig.done.values() for s in shots}
     assert sorted(finals(decisions, "broken")) == sorted(dead)

@@ -10,10 +10,12 @@ import pytest
 
 from events.bus._base import Bus, Changes, Lease, Mark
 from events.errors import BusUnavailable, Fenced
-from events.event import FIRED, Decision, Position
+from events.event import FIRED, Decision, Event, Position
 from events.runtime import recorder as module
 from events.runtime.progress import Progress
 from events.runtime.recorder import Recorder
+from events.runtime.records import decode
+from events.testing.sensors import event
 from events.testing.virtual import run_virtual
 
 
@@ -101,6 +103,58 @@ def test_a_blob_that_is_dropped_and_written_again_is_kept():
         (changes,) = bus.commits
         assert changes.blobs == {"x": b"2"}
         assert sorted(changes.drop_blobs) == ["y", "z"]
+
+    scene(body)
+
+
+def test_a_record_that_is_made_late_is_made_once_a_commit_after_the_last_note():
+    async def body(bus: FakeBus, recorder: Recorder, _: Progress) -> None:
+        made: list[bytes] = []
+        state = b"1"
+
+        def make() -> bytes:
+            made.append(state)
+            return state
+
+        recorder.note(records={"condition": make})
+        state = b"2"
+        recorder.note(records={"condition": make})
+        await recorder.flush()
+        bus.seconds = 1.0
+        state = b"3"
+        recorder.note(records={"condition": make}, then=lambda: None)
+        await asyncio.sleep(0.5)
+        state = b"4"
+        recorder.note(records={"condition": make})
+        await recorder.flush()
+        assert [changes.records["condition"] for changes in bus.commits] == made == [b"2", b"3", b"4"]
+
+    scene(body)
+
+
+def test_what_was_held_and_taken_between_two_commits_is_not_written():
+    async def body(bus: FakeBus, recorder: Recorder, _: Progress) -> None:
+        recorder.again = False
+        recorder.note(held={"x": event("x1"), "y": event("y1")})
+        recorder.note(drop_blobs=["x"])
+        await recorder.flush()
+        recorder.note(drop_blobs=["y"])
+        await recorder.flush()
+        first, second = bus.commits
+        assert (set(first.blobs), list(first.drop_blobs)) == ({"y"}, [])
+        assert decode(first.blobs["y"], Event, "y").id == "y1"
+        assert (dict(second.blobs), list(second.drop_blobs)) == ({}, ["y"])
+
+    scene(body)
+
+
+def test_what_a_former_owner_may_have_written_is_dropped_all_the_same():
+    async def body(bus: FakeBus, recorder: Recorder, _: Progress) -> None:
+        recorder.note(held={"x": event("x1")})
+        recorder.note(drop_blobs=["x"])
+        await recorder.flush()
+        (changes,) = bus.commits
+        assert (dict(changes.blobs), list(changes.drop_blobs)) == ({}, ["x"])
 
     scene(body)
 
