@@ -11,7 +11,7 @@ from contextlib import asynccontextmanager
 import pytest
 
 from events.aio import Group
-from events.bus._base import Bus, Changes, Cursor, Health, Mark
+from events.bus._base import Bus, Changes, Cursor, Double, EventQuery, Health, Mark
 from events.bus.kafka import KafkaBus
 from events.bus.kafka_topics import Creation
 from events.clients.kafka import Brokers
@@ -225,6 +225,20 @@ async def test_many_contestants_never_hold_one_lease_together(kafka_server: Kafk
         assert len(epochs) == 16
         for other in others:
             await other.aclose()
+
+
+async def test_a_double_is_told_with_its_place(kafka_server: Kafka):
+    async with opened(kafka_server.brokers) as bus:
+        reader = await bus.read([TOPIC], await bus.head())
+        await bus.publish([event("a")])
+        await bus.publish([event("a")])
+        doubles: list[Double] = []
+        async with asyncio.timeout(PATIENCE):
+            while not doubles:
+                doubles += (await reader.next()).doubles
+        _, second = await bus.find_events(EventQuery(id="a", newest_first=False))
+        assert doubles == [Double(event("a").key, second.position)]
+        await reader.aclose()
 
 
 async def test_a_takeover_knows_the_keys_of_the_window(kafka_server: Kafka):
