@@ -130,10 +130,12 @@ class Client:
                 answer.release()
                 login = await self._known(refused=login)
                 answer = await self._send(login, method, path, limit, **given)
-            async with answer:
+            try:
                 if answer.status >= 400:
                     raise await refused(answer, login)
                 yield answer
+            finally:
+                drop(answer)
         except (aiohttp.ClientError, TimeoutError, OSError) as exc:
             raise unreachable(exc, self.host) from exc
 
@@ -181,6 +183,17 @@ class Client:
                 headers={"User-Agent": "events-trigger", "Accept": "application/json"},
             )
         return self._session
+
+
+def drop(answer: aiohttp.ClientResponse) -> None:
+    """Give the connection back, or end it at once if there is more on it that nobody wants to read.
+
+    Closing it in order takes aiohttp 3.14 some turns of the loop, in which nobody owns it any more.
+    """
+    connection = answer.connection
+    if connection is not None and connection.transport is not None:
+        connection.transport.abort()
+    answer.release()
 
 
 async def refused(answer: aiohttp.ClientResponse, login: Login) -> EventsError:

@@ -1,8 +1,8 @@
 """email: one message to each recipient per firing.
 
 Spec      Sensor.spec.triggers[].template.email
-Sends     `subject` and `body` as plain text over SMTP, to each recipient a message of his own: they do
-          not see each other, and one that is refused does not keep the others from getting theirs
+Sends     `subject`, `body` as plain text and `html` (ours) over SMTP, to each recipient a message of his
+          own: they do not see each other, and one that is refused does not keep the others from theirs
 Outcome   done when the server has taken the message for every recipient
 Repeats   a repeated firing sends to those who have not got it. That is remembered by this process; after a
           restart a message may come twice, with the same Message-ID, which many mail systems drop
@@ -42,6 +42,7 @@ class EmailConfig(TriggerConfig):
     sender: str = Field("", alias="from", description="address of the sender")
     subject: str = Field("", description="subject of the message")
     body: str = Field("", description="text of the message")
+    html: str = Field("", description="the message as HTML, beside the text or without one [extension]")
 
     def problems(self) -> Iterable[Problem]:
         """A port that exists, whole parameters."""
@@ -70,6 +71,7 @@ class EmailRequest(Request, kw_only=True):
     body: str
     username: str = ""
     password: Ref | None = None
+    html: str = ""
 
 
 class EmailTrigger(Trigger[EmailConfig, EmailRequest]):
@@ -90,8 +92,10 @@ class EmailTrigger(Trigger[EmailConfig, EmailRequest]):
             host=cfg.host, port=cfg.port or DEFAULT_PORT, sender=cfg.sender,
             recipients=list(dict.fromkeys(cfg.to)), subject=" ".join(cfg.subject.split()), body=cfg.body,
             username=cfg.username, password=secret(cfg.smtp_password) if cfg.smtp_password else None,
+            html=cfg.html,
         )  # fmt: skip
-        missing = [name for name in ("to", "subject", "body") if not getattr(cfg, name)]
+        needed = {"to": cfg.to, "subject": cfg.subject, "body": cfg.body or cfg.html}
+        missing = [name for name, given in needed.items() if not given]
 
         def render(_: Firing) -> EmailRequest:
             if missing:
@@ -175,5 +179,9 @@ def message(request: EmailRequest, address: str, firing: str, at: datetime) -> E
     made["Date"] = format_datetime(at)
     made["Message-ID"] = f"<{firing}.{hashlib.sha256(address.encode()).hexdigest()[:16]}@{domain}>"
     made["Auto-Submitted"] = "auto-generated"
-    made.set_content(request.body)
+    if request.body:
+        made.set_content(request.body)
+    if request.html:
+        add = made.add_alternative if request.body else made.set_content
+        add(request.html, subtype="html")
     return made

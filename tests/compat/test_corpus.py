@@ -113,6 +113,7 @@ OURS = {
     ("RateLimit", "burst"): "how many firings may run at once after a quiet time",
     ("MNSEventSource", "metadata"): "the only kind that lacks it upstream",
     ("LogTrigger", "parameters"): "the only kind that lacks it upstream",
+    ("EmailTrigger", "html"): "upstream sends text alone",
     ("SlackTrigger", "endpoint"): "for stand-ins of the API",
     ("AWSLambdaTrigger", "endpoint"): "for stand-ins of the API",
     ("FileEventSource", "settleDuration"): "no half-written file is told",

@@ -44,6 +44,22 @@ async def test_the_message_as_it_arrives():
     assert outcome.detail == "127.0.0.1 took the message for 1 recipient"
 
 
+@pytest.mark.parametrize(
+    ("given", "types"),
+    [
+        ({"html": "<p>gr\u00fcn</p>"}, ["text/plain", "text/html"]),
+        ({"html": "<p>gr\u00fcn</p>", "body": ""}, ["text/html"]),
+    ],
+)
+async def test_html_beside_the_text_or_instead_of_it(given: dict[str, str], types: list[str]):
+    handler = MailHandler()
+    async with rigged() as rig, mail_server(handler) as port:
+        await rig.run("email", {**BASE, "port": port, **given})
+    parts = [part for part in handler.mails[0].message.walk() if not part.is_multipart()]
+    assert [part.get_content_type() for part in parts] == types
+    assert parts[-1].get_content().strip() == "<p>gr\u00fcn</p>"
+
+
 async def test_each_recipient_gets_a_message_of_his_own_over_one_connection():
     handler = MailHandler()
     to = ["a@x.io", "b+tag@sub.example.com", "root@localhost", "a@x.io"]
