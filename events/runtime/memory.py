@@ -43,7 +43,7 @@ class Memory:
 
     def offer(self, condition: Condition, passed: Sequence[tuple[str, Event]], found: Delivery) -> Pending:
         """One event that passed these dependencies, in the order of the condition."""
-        before = self._blobs()
+        before = self.held
         chosen: list[Mapping[str, Held]] = []
         for name, event in passed:
             blob = held_key(self.sensor, self.trigger, name, found.position)
@@ -65,13 +65,11 @@ class Memory:
         """Drop what was stored before a moment: a reset that was missed while down."""
         return self.forget([name for name, held in self.held.items() if held.stored_ns < moment_ns])
 
-    def _changes(self, before: dict[str, Held], chosen: list[Mapping[str, Held]]) -> Pending:
-        after = self._blobs()
-        new = {key: held.event for key, held in after.items() if before.get(key) is not held}
-        return Pending(chosen, new, [key for key in before if key not in after])
-
-    def _blobs(self) -> dict[str, Held]:
-        return {held.blob: held for held in self.held.values()}
+    def _changes(self, before: Mapping[str, Held], chosen: list[Mapping[str, Held]]) -> Pending:
+        after = self.held
+        new = {held.blob: held.event for name, held in after.items() if before.get(name) is not held}
+        gone = [held.blob for name, held in before.items() if after.get(name) is not held]
+        return Pending(chosen, new, [blob for blob in gone if blob not in new])
 
     def record(self) -> bytes:
         refs = {
