@@ -85,7 +85,7 @@ class Board:
         [self._position] = (await self._link.offsets(self.topic, [self.partition], at=-2)).values()
         await self._connect()
         tasks.start("kafka board", self._follow())
-        await self.catch_up()
+        await self.catch_up(committed=True)
 
     async def _connect(self) -> AIOKafkaConsumer:
         from aiokafka import TopicPartition
@@ -131,18 +131,23 @@ class Board:
             (claim.apply_term if kind == TERM else claim.apply_beat)(beat, now)
             self.watch(name, claim.epoch)
 
-    async def catch_up(self) -> None:
-        """Until everything is known that was there when this was called. Raises BusUnavailable."""
-        [goal] = (await self._link.offsets(self.topic, [self.partition])).values()
+    async def catch_up(self, *, committed: bool = False) -> None:
+        """Until everything is known that was there when this was called. Raises BusUnavailable.
+
+        `committed`: up to the first claim that has not ended. That of a process which died in the middle of
+        it hides what comes after, until its name is claimed again or its transaction runs out.
+        """
+        found = await self._link.offsets(self.topic, [self.partition], committed=committed)
+        [goal] = found.values()
         with unavailable(f"{self._link.place}: topic {self.topic}"):
             async with asyncio.timeout(PATIENCE):
                 while self._position < goal:
                     await self._changed.wait()
 
     async def free(self, name: bytes, owner: str) -> None:
-        """Until nobody else can hold the name, by what was stored up to now. Raises BusUnavailable."""
+        """Until nobody else seems to hold the name; `claim` makes sure. Raises BusUnavailable."""
         while True:
-            await self.catch_up()
+            await self.catch_up(committed=True)
             held = self.held(name, owner)
             if held is None:
                 return
@@ -222,7 +227,7 @@ async def claim(link: Link, board: Board, name: str, beat: Beat, prefix: str) ->
     """Write the next epoch of a name that is free into `beat` and the board. Raises BusUnavailable.
 
     Claims of a name come one after the other: who has its transactional id ends claims that are not stored
-    yet, and sees those that are. False: somebody else was faster.
+    yet, also that of a dead process, and sees those that are. False: somebody else was faster.
     """
     from aiokafka.errors import ProducerFenced
 

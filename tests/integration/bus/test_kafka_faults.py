@@ -5,14 +5,16 @@ from __future__ import annotations
 import asyncio
 import logging
 import secrets
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING
 
 import pytest
 
 from events.aio import Group
 from events.bus._base import Bus, Changes, Cursor, Double, EventQuery, Health, Mark
 from events.bus.kafka import KafkaBus
+from events.bus.kafka_batches import Batch, deliver
 from events.bus.kafka_topics import Creation
 from events.clients.kafka import Brokers
 from events.clients.secrets import LocalSecrets
@@ -22,6 +24,9 @@ from events.testing.proxy import Proxy
 from events.testing.sensors import Rig, sensor, trigger
 from events.testing.servers.fixtures import Own
 from events.testing.servers.kafka import Kafka
+
+if TYPE_CHECKING:
+    from aiokafka import AIOKafkaProducer
 
 pytestmark = [pytest.mark.servers("kafka"), pytest.mark.timeout(90)]
 
@@ -107,6 +112,32 @@ async def test_a_restarted_broker_loses_nothing_and_everything_goes_on(
         assert int(await bus.cursor("place") or b"") >= int(sender.stored[-1])
     lines = [record.getMessage() for record in caplog.records if record.levelno >= logging.WARNING]
     assert lines == [], "who uses the bus tells, by its health"
+
+
+async def test_a_claim_that_was_cut_off_halfway_holds_nobody_up(
+    kafka_server: Kafka, monkeypatch: pytest.MonkeyPatch
+):
+    """Its transaction stays open at the broker, longer than anybody should wait, and hides what follows."""
+
+    async def halfway(producer: AIOKafkaProducer, topics: Mapping[str, Sequence[Batch]]) -> None:
+        await producer.begin_transaction()
+        for topic, batches in topics.items():
+            await deliver(producer, topic, batches)
+        raise BusUnavailable("the process is gone")
+
+    topic = f"t{secrets.token_hex(6)}"
+    async with opened(kafka_server.brokers, topic) as holder:
+        held = await holder.lease("shard/1", ttl=4.0)
+        async with opened(kafka_server.brokers, topic) as gone:
+            monkeypatch.setattr("events.bus.kafka_leases.transact", halfway)
+            with pytest.raises(BusUnavailable, match="the process is gone"):
+                await gone.lease("shard/0")
+            monkeypatch.undo()
+        async with asyncio.timeout(8.0), opened(kafka_server.brokers, topic) as next_one:
+            lease = await next_one.lease("shard/0")
+            await next_one.commit(0, lease.epoch, Changes(records={"a": b"1"}))
+        assert not held.lost.is_set(), "who lives keeps what it has"
+        await holder.commit(1, held.epoch, Changes(records={"a": b"1"}))
 
 
 @pytest.mark.parametrize("fault", ["cut", "black_hole", "refuse"])
