@@ -25,6 +25,7 @@ import msgspec
 
 from events.aio import strictly
 from events.clients.http import shown
+from events.clients.nats_client import Sink, client_class, drop
 from events.clients.secrets import Ref, Secrets, secret
 from events.clients.tls import TlsRefs, context_of, read_pems
 from events.errors import EventsError, Permanent, Retryable
@@ -35,9 +36,6 @@ if TYPE_CHECKING:
     from events.api.common import TLS, NATSAuth, SecretKeySelector
 
 logger = logging.getLogger(__name__)
-
-Sink = Callable[[bytes, bytes, bytes, bytes | None], None]
-"""Takes subject, reply subject, payload and header block of a message, at once and without raising."""
 
 CONNECT_TIMEOUT = 5.0
 CLOSE_TIMEOUT = 5.0
@@ -358,100 +356,6 @@ async def connect(servers: Servers, secrets: Secrets, name: str, *, quiet: bool 
     link = Link(servers, name, quiet=quiet)
     await link.open(secrets)
     return link
-
-
-def drop(client: Client) -> None:
-    """End the TCP connection at once: closing in order would wait for a peer that takes nothing more."""
-    for name in ("_io_writer", "_bare_io_writer"):  # nats-py 2.16 has no public way
-        writer = getattr(client._transport, name, None)
-        if writer is not None:
-            writer.transport.abort()
-
-
-def client_class() -> type[Client]:
-    """nats-py's client, corrected where 2.16 drops TLS, waits for lost peers, swallows cancellations."""
-    from nats import errors
-    from nats.aio.client import Client
-
-    class StrictClient(Client):
-        """TLS that was asked for is used or refused; a lost connection is neither waited for nor leaked."""
-
-        def __init__(self) -> None:
-            super().__init__()
-            self.sinks: dict[int, Sink] = {}
-
-        async def _process_msg(
-            self, sid: int, subject: bytes, reply: bytes, data: bytes, headers: bytes | None
-        ) -> None:
-            if (sink := self.sinks.get(sid)) is not None:
-                sink(subject, reply, data, headers)
-            else:
-                await super()._process_msg(sid, subject, reply, data, cast("bytes", headers))
-
-        def _remove_sub(self, sid: int, max_msgs: int = 0) -> None:
-            self.sinks.pop(sid, None)
-            super()._remove_sub(sid, max_msgs)
-
-        def write(self, command: bytes) -> None:
-            self._pending.append(command)
-            self._pending_data_size += len(command)
-            queue = cast("asyncio.Queue[Any]", self._flush_queue)
-            if queue.empty():
-                queue.put_nowait(asyncio.get_running_loop().create_future())
-
-        async def _connect_to_server(self, s: Any) -> None:
-            drop(self)
-            await super()._connect_to_server(s)
-
-        async def _flush_pending(self, force_flush: bool = False) -> Any:
-            return await strictly(super()._flush_pending(force_flush))
-
-        async def _process_info(self, info: dict[str, Any], initial_connection: bool = False) -> None:
-            if initial_connection and "tls" in self.options and not info.get("tls_required"):
-                if not info.get("tls_available"):
-                    raise errors.SecureConnRequiredError
-                info["tls_required"] = True  # or nats-py would go on in plain text
-            await super()._process_info(info, initial_connection)
-
-        async def _process_connect_init(self) -> None:
-            await super()._process_connect_init()
-            writer: Any = getattr(self._transport, "_io_writer", None)
-            if "tls" in self.options and writer.get_extra_info("ssl_object") is None:
-                raise errors.SecureConnRequiredError
-
-        async def _send_ping(self, future: Any = None) -> None:
-            # or the ping would overtake what it is to confirm
-            if self._transport and self.is_connected and self._pending:
-                self._transport.writelines(self._pending)
-                self._pending, self._pending_data_size = [], 0
-            await super()._send_ping(future)
-
-        async def _process_headers(self, headers: Any) -> Any:
-            found = await super()._process_headers(headers)
-            return None if found is None else Headers(found, bytes(headers))
-
-        async def _process_op_err(self, e: Exception) -> None:
-            drop(self)
-            await super()._process_op_err(e)
-
-    return StrictClient
-
-
-class Headers(dict[str, str]):
-    """The headers of a message. nats-py keeps the last value of each name; `every` has them all."""
-
-    def __init__(self, found: dict[str, str], raw: bytes) -> None:
-        super().__init__(found)
-        self._raw = raw
-
-    def every(self) -> dict[str, list[str]]:
-        """All values of each name, in order."""
-        values: dict[str, list[str]] = {name: [] for name in self}
-        for line in self._raw.decode(errors="replace").split("\r\n")[1:]:
-            name, _, value = line.partition(":")
-            if name.strip() in values:
-                values[name.strip()].append(value.strip())
-        return {name: found or [self[name]] for name, found in values.items()}
 
 
 # errors

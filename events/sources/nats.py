@@ -17,7 +17,8 @@ from pydantic import Field
 from events.aio import together
 from events.api.common import NATSAuth, NonEmpty, Problem, check_tls
 from events.api.eventsource import BrokerSourceConfig
-from events.clients.nats import Headers, Link, Login, Servers, connect
+from events.clients.nats import Link, Login, Servers, connect
+from events.clients.nats_client import Headers
 from events.clients.nats_links import guarded
 from events.errors import Retryable
 from events.lang.json_parts import body_json, metadata_json
