@@ -3,7 +3,8 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
-JOBS ?= auto
+# Many tests wait for servers and processes: more of them at once than there are processors.
+JOBS ?= 4
 
 .PHONY: run test test-fast lint format bench crds docs lock clean
 
@@ -15,7 +16,7 @@ test: $(STAMP) ## everything; REQUIRE_SERVERS=1 turns missing servers into failu
 	$(BIN)/python -m pytest -n $(JOBS) $(if $(REQUIRE_SERVERS),--require-servers)
 
 test-fast: $(STAMP) ## rules and contracts only: no servers, no processes
-	$(BIN)/python -m pytest -n $(JOBS) -m "not servers and not e2e" tests/unit tests/compat tests/contract tests/docs
+	$(BIN)/python -m pytest -n auto -m "not servers and not e2e" tests/unit tests/compat tests/contract tests/docs
 
 lint: $(STAMP) ## style, types, import contracts
 	$(BIN)/ruff check .

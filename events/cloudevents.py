@@ -103,7 +103,10 @@ def moment_of(text: str) -> int:
 @lru_cache(64)
 def second(since: int) -> str:
     """A whole second since 1970 as RFC 3339 without zone. Raises ValueError, OverflowError: no such year."""
-    return datetime.fromtimestamp(since, UTC).isoformat()[:19]
+    try:
+        return datetime.fromtimestamp(since, UTC).isoformat()[:19]
+    except OSError as exc:  # of the C library, for years beyond 2 ** 31
+        raise ValueError(f"no such year: {since} s") from exc
 
 
 def encode(event: Event) -> bytes:

@@ -15,7 +15,7 @@ from events.aio import Group
 from events.bus._base import Bus, DecisionQuery
 from events.errors import Permanent, Retryable
 from events.event import DLQ_ROLE, FINAL, Decision, Outcome
-from events.runtime.records import parked_key
+from events.runtime.records import Parked, decode, parked_key
 from events.testing.sensors import RETRY, Engine, Rig, Shot, event, plan_of, sensor, trigger
 
 STEPS = ("publish", "commit", "blob", "load", "read", "head", "lease")
@@ -290,11 +290,15 @@ async def check_store(rig: CrashRig) -> None:
     """Only the dead letters are left, and what conditions hold can be read back."""
     state = await rig.bus.load(0)
     assert state.mark == await rig.bus.head(), "the mark stands still"
-    parked = {key for key in state.records if key.startswith("parked/")}
+    found = {
+        key: decode(value, Parked, key) for key, value in state.records.items() if key.startswith("parked/")
+    }
+    parked = set(found)
     dead = {shot.firing for shot in rig.target.shots if shot.trigger == "broken"}
     maybe = {shot.firing for shot in rig.target.shots if shot.trigger == "oncebroken"}
     assert all(rig.attempts(firing) == 1 for firing in maybe), "at most once was tried twice"
-    assert parked - {parked_key(firing) for firing in maybe} == {parked_key(firing) for firing in dead}
+    left = parked - {parked_key(firing) for firing in maybe}
+    assert left == {parked_key(firing) for firing in dead}, found
     assert rig.recorded or parked >= {parked_key(firing) for firing in maybe}, "a dead letter is lost"
     for memory in rig.runner.memories.values():
         for held in memory.held.values():

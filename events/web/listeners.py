@@ -140,10 +140,12 @@ class Listeners:
                 served.patterns[path] = (route_pattern(path), handler)
             else:
                 served.exact[path] = handler
+            served.held = self._held
         return Route(self, port, path)
 
     async def _bind(self, port: int, tls: Tls | None) -> tuple[int, Port]:
         served = Port(tls)
+        served.held = True  # who calls before there is a route is told to come again
         await served.runner.setup()
         site = web.TCPSite(served.runner, self.host, port, ssl_context=server_context(tls))
         try:

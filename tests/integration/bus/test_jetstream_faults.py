@@ -343,11 +343,11 @@ async def test_a_cluster_that_loses_its_leader_loses_nothing(name: str):
 async def loses_its_leader(cluster: NatsCluster, name: str) -> None:
     settings = StreamSettings(replicas=3)
     async with opened(cluster.url, name, settings=settings) as bus, following(bus) as follower:
-        lease = await bus.lease("shard/0", ttl=30.0)
-        await bus.commit(0, lease.epoch, Changes(records={"a": b"1"}))
+        lease = await again(lambda: bus.lease("shard/0", ttl=30.0))
+        await again(lambda: bus.commit(0, lease.epoch, Changes(records={"a": b"1"})))
         publishing = asyncio.get_running_loop().create_task(publish_on(bus, 600))
         await until(lambda: len(follower.seen.ids) > 50)
-        info = await bus._api.info(bus._names.events)
+        info = await again(lambda: bus._api.info(bus._names.events))
         node = cluster.named(info["cluster"]["leader"])
         await asyncio.to_thread(node.kill)
         accepted = await publishing

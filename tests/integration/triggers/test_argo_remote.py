@@ -112,9 +112,10 @@ async def test_suspend_and_resume(rig: Rig, objects: RemoteObjects, namespace: s
         "name": "main",
         "steps": [[{"name": "one", "template": "wait"}], [{"name": "two", "template": "wait"}]],
     }
-    made = await submitted(rig, objects, workflow(namespace, steps, WAIT), waiting)
+    slow = {**WAIT, "suspend": {"duration": "4"}}
+    made = await submitted(rig, objects, workflow(namespace, steps, slow), waiting)
     await run(rig, "suspend", named(made))
-    await asyncio.sleep(1.5)  # longer than the step lasts
+    await asyncio.sleep(4.5)  # longer than the step lasts
     found = await until(objects, made, lambda one: one["spec"].get("suspend"))
     assert node(found, "one")["phase"] == "Running"
     assert found["status"]["phase"] == "Running"

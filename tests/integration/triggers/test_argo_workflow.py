@@ -77,7 +77,7 @@ def test_parameters_without_arguments_in_the_workflow():
     assert obj["spec"] == {"arguments": {"parameters": [{"name": "a", "value": "1"}]}}
 
 
-@pytest.mark.parametrize("args", [["--wait"], ["-p"], ["x"], ["--parameter-file", "f"]])
+@pytest.mark.parametrize("args", [["--dry-run"], ["-p"], ["x"], ["--parameter-file", "f"]])
 def test_arguments_that_mean_nothing_here_are_told_at_load(args: list[str]):
     with pytest.raises(ExpressionError):
         compiled("argoWorkflow", config(args))
