@@ -13,7 +13,7 @@ run: $(STAMP) ## the demo: GitHub push to CI Workflow, notification, calendar ti
 
 test: $(STAMP) ## everything; REQUIRE_SERVERS=1 turns missing servers into failures
 	$(BIN)/python -m events.testing.servers
-	$(BIN)/python -m pytest -n $(JOBS) $(if $(REQUIRE_SERVERS),--require-servers)
+	$(BIN)/python -m pytest -n $(JOBS) --dist worksteal $(if $(REQUIRE_SERVERS),--require-servers)
 
 test-fast: $(STAMP) ## rules and contracts only: no servers, no processes
 	$(BIN)/python -m pytest -n auto -m "not servers and not e2e" tests/unit tests/compat tests/contract tests/docs

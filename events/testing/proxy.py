@@ -89,6 +89,7 @@ class Proxy:
                 await self._open.wait()
                 writer.write(data)
                 await writer.drain()
+            await self._open.wait()  # in a black hole nobody hears of an end
         finally:
             writer.close()
 

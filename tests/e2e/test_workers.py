@@ -237,7 +237,9 @@ async def test_a_bus_that_is_down_at_the_start_and_restarted_under_load(
     async with aiohttp.ClientSession() as session, asyncio.TaskGroup() as group:
         group.create_task(senders.run(session))
         await asyncio.sleep(QUIET + 1)  # another outage, not the end of the first one
-        await asyncio.to_thread(server.restart)
+        await asyncio.to_thread(server.stop)
+        await until(lambda: told(worker).count("everything waits") == 2)
+        await asyncio.to_thread(server.start)
         accepted = len(senders.accepted)
         await until(lambda: len(senders.accepted) > accepted + 20)
         senders.stop.set()
