@@ -108,7 +108,7 @@ class Board:
                 found = await consumer.getmany(place, timeout_ms=POLL_MS)
                 self._take(found.get(place, []), await consumer.position(place))
             except (KafkaError, ConsumerStoppedError, EventsError):
-                await self._drop()
+                await self.aclose()
                 await asyncio.sleep(0.5)
 
     def _take(self, records: list[ConsumerRecord[Any, Any]], position: int) -> None:
@@ -162,13 +162,10 @@ class Board:
             return None
         return None if claim.until <= asyncio.get_running_loop().time() else claim
 
-    async def _drop(self) -> None:
+    async def aclose(self) -> None:
         if self._consumer is not None:
             consumer, self._consumer = self._consumer, None
             await stop(consumer)
-
-    async def aclose(self) -> None:
-        await self._drop()
 
 
 Write = Callable[[Record], "asyncio.Future[Any]"]

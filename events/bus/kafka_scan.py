@@ -67,13 +67,10 @@ class Scanner:
             if found or await consumer.position(place) != before:
                 records: Records = found.get(place, [])
                 return records
-        await self._drop()
+        await self.aclose()
         raise BusUnavailable(f"{self._link.place}: {place.topic}/{place.partition} gives nothing to read")
 
-    async def _drop(self) -> None:
+    async def aclose(self) -> None:
         if self._consumer is not None:
             consumer, self._consumer = self._consumer, None
             await stop(consumer)
-
-    async def aclose(self) -> None:
-        await self._drop()
