@@ -90,9 +90,3 @@ class Executor:
         if cls is None:
             raise Retryable(f"trigger type {kind} is not available")
         return read_request(cls, data)
-
-    async def aclose(self) -> None:
-        for trigger in self._made.values():
-            await trigger.aclose()
-        self._made.clear()
-        self._documents.clear()

@@ -189,7 +189,6 @@ class Standalone:
         stack.push_async_callback(self.sessions.aclose)
         stack.push_async_callback(self._remote.aclose)
         stack.push_async_callback(self.shared.aclose)
-        stack.push_async_callback(self.executor.aclose)
         await self._serve(stack)
         stack.push_async_callback(self.listeners.aclose)
         stack.push_async_callback(self.service.aclose)

@@ -79,8 +79,6 @@ class Rig:
         return await self.fire(kind, compiled(kind, raw, parameters)(firing), firing.id)
 
     async def aclose(self) -> None:
-        for trigger in self._made.values():
-            await trigger.aclose()
         await self.shared.aclose()
         await self.sessions.aclose()
         await self.objects.aclose()

@@ -37,7 +37,10 @@ Pool = TypeVar("Pool", bound=Closable)
 
 
 class Shared:
-    """Pools of connections that all triggers of the process share, made by whoever asks first."""
+    """Pools of connections that all triggers of the process share, made by whoever asks first.
+
+    A trigger that keeps connections keeps them here: they are closed when the process ends.
+    """
 
     def __init__(self) -> None:
         self._made: dict[type[Any], Closable] = {}
@@ -93,7 +96,3 @@ class Trigger(ABC, Generic[Config, Sent]):
     async def observe(self, outcome: Outcome) -> dict[str, Any] | None:
         """Look again at the object that an attempt made (policy.k8s). None: it is not there."""
         return outcome.object
-
-    async def aclose(self) -> None:
-        """Give back what `fire` opened."""
-        return

@@ -229,7 +229,6 @@ async def test_a_policy_waits_for_labels_of_the_live_object(
     judged = await executor.judge("default", plan_of(raw, "never"), outcome)
     assert judged is not None
     assert "did not get the labels" in judged
-    await executor.aclose()
 
 
 def plan_of(raw: Any, phase: str) -> TriggerPlan:

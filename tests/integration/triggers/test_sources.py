@@ -122,7 +122,6 @@ async def test_a_parked_request_fetches_when_it_is_sent(tmp_path: Path):
         executor = Executor(lambda _: rig.context())
         request = executor.read_request(plan.kind, parked)
         outcome = await executor.fire("default", plan, request, firing.id)
-        await executor.aclose()
         assert outcome.object is not None
         assert outcome.object["metadata"]["labels"]["events-trigger/firing"] == firing.id
         assert outcome.object["metadata"]["labels"]["events.argoproj.io/sensor"] == "sens"
