@@ -163,7 +163,10 @@ def done(obj: Object, what: str, *, repeated: bool = False) -> Outcome:
     return Outcome(detail=f"{ref} {what}", link=str(ref), object=obj, repeated=repeated)
 
 
-def acting(render: Render, who: Impersonation) -> Render:
+def acting(render: Render, who: Impersonation | None) -> Render:
+    """The same requests, sent as somebody else if the config says so."""
+    if who is None:
+        return render
     account = Account(who.user, tuple(who.groups))
 
     def as_account(firing: Firing) -> Request:

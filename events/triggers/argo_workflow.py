@@ -117,7 +117,7 @@ class ArgoWorkflowTrigger(Trigger[ArgoWorkflowConfig, WorkflowRequest]):
             )  # fmt: skip
 
         render = submit if operation == "submit" else operate
-        return render if cfg.impersonate is None else acting(render, cfg.impersonate)
+        return acting(render, cfg.impersonate)
 
     async def fire(self, request: WorkflowRequest, firing: str) -> Outcome:
         """Raises Retryable, and Conflict, Invalid, NotFound or Forbidden with the server's message."""

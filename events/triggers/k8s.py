@@ -100,7 +100,7 @@ class K8sTrigger(Trigger[K8sConfig, K8sRequest]):
             raise ExpressionError(f"patchStrategy has to be one of {', '.join(STRATEGIES)}", strategy)
         live = cfg.operation == "update" and cfg.live_object
         render = live_render(cfg) if live else plain_render(cfg, cfg.operation or "create", strategy)
-        return render if cfg.impersonate is None else acting(render, cfg.impersonate)
+        return acting(render, cfg.impersonate)
 
     async def fire(self, request: K8sRequest, firing: str) -> Outcome:
         """Raises Retryable, and Conflict, Invalid, NotFound or Forbidden with the server's message."""
