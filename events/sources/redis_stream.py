@@ -5,7 +5,9 @@ Payload   {stream, message_id, values, metadata}; values is a map of text
 Delivery  at least once: an entry is acknowledged only after the bus has stored the event. What this source
           had taken before a restart comes first; what another member of the group took and left for a
           minute is taken over (Redis 6.2 or newer). Stream and entry id make a redelivery harmless
-Group     created where it is missing, also with the stream itself, so that nothing added later is missed
+Group     created where it is missing, also with the stream itself, so that nothing added later is missed.
+          Deleted while we read, it goes on behind the last entry; in a stream that was deleted and begun
+          anew (its ids are lower), with the first
 Upstream  pkg/eventsources/sources/redis_stream/start.go
 """
 
@@ -98,7 +100,7 @@ class RedisStreamSource(Source[RedisStreamConfig]):
         async with connected(server, ctx.secrets, ctx.sessions) as link:
             group = Group(link, cfg.consumer_group or "argo-events-cg", f"events-trigger.{ctx.label}")
             for name in cfg.streams:
-                await group.create(name, self._newest.get(name, "$"))
+                await group.create(name, self._newest.get(name))
             ctx.ready()
             try:
                 await self._consume(group, emit)
@@ -140,13 +142,25 @@ class Group:
     def __init__(self, link: Link, name: str, consumer: str) -> None:
         self._link, self._name, self._consumer = link, name, consumer
 
-    async def create(self, stream: str, after: str) -> None:
-        """Unless it is there; it begins after this entry (`$`: the newest). Raises Retryable, Permanent."""
+    async def create(self, stream: str, last: str | None) -> None:
+        """Unless it is there; begins behind our last entry, else the newest. Raises Retryable, Permanent."""
+        after = "$" if last is None else await self._behind(stream, last)
         try:
             await self._link.call("XGROUP", "CREATE", stream, self._name, after, "MKSTREAM")
         except Refused as exc:
             if exc.code != "BUSYGROUP":
                 raise
+
+    async def _behind(self, stream: str, last: str) -> str:
+        """Our last entry, or the beginning where the stream is a new one: not there, or not as far."""
+        try:
+            found = await self._link.call("XINFO", "STREAM", stream)
+        except Refused as exc:
+            if "no such key" in str(exc):
+                return "0"
+            raise
+        facts = dict(zip(found[::2], found[1::2], strict=True))
+        return last if order(facts[b"last-generated-id"].decode()) >= order(last) else "0"
 
     async def read(self, places: dict[str, str], count: int) -> list[Entry]:
         """Entries of each stream after its place; waits a little when all places are `NEW`."""
@@ -191,6 +205,12 @@ def advance(places: dict[str, str], entries: Sequence[Entry]) -> None:
 def newest(entries: Sequence[Entry]) -> dict[str, str]:
     """The last id of each stream."""
     return {entry.stream.decode(): entry.id.decode() for entry in entries}
+
+
+def order(number: str) -> tuple[int, int]:
+    """By which ids compare."""
+    time, _, count = number.partition("-")
+    return int(time), int(count)
 
 
 def payload(entry: Entry, metadata: bytes) -> Payload:

@@ -196,20 +196,37 @@ async def test_a_server_without_the_command_to_take_over(own: Any, monkeypatch: 
             await rig.until(number + 1)
 
 
+@pytest.mark.parametrize("later", ["7-0", "3-0"], ids=["higher-ids", "lower-ids"])
 async def test_a_stream_that_was_deleted_is_made_anew_and_nothing_is_missed(
-    redis_server: Redis, client: Client
+    redis_server: Redis, client: Client, later: str
 ):
     async with rigged() as rig:
         await rig.start(
             "redisStream", {"hostAddress": redis_server.address, "streams": ["orders"]}, supervised=True
         )
-        await client.xadd("orders", {"n": "1"})
+        await client.xadd("orders", {"n": "1"}, "5-0")
         await rig.until(1)
         await client.delete("orders")
-        await client.xadd("orders", {"n": "2"})
+        await client.xadd("orders", {"n": "2"}, later)
         await rig.until(2)
         assert [one["values"]["n"] for one in rig.data] == ["1", "2"]
         assert all(isinstance(one, Retryable) for one in rig.failures)
+
+
+async def test_a_group_that_was_deleted_goes_on_where_it_was(redis_server: Redis, client: Client):
+    async with rigged() as rig:
+        await rig.start(
+            "redisStream", {"hostAddress": redis_server.address, "streams": ["orders"]}, supervised=True
+        )
+        for number in range(3):
+            await client.xadd("orders", {"n": str(number)})
+        await rig.until(3)
+        while (await client.xpending("orders", "argo-events-cg"))["pending"]:
+            await asyncio.sleep(0.01)
+        await client.xgroup_destroy("orders", "argo-events-cg")
+        await client.xadd("orders", {"n": "3"})
+        await rig.until(4)
+        assert [one["values"]["n"] for one in rig.data] == ["0", "1", "2", "3"]
 
 
 async def test_a_slow_bus_stops_the_reading(redis_server: Redis, client: Client):
