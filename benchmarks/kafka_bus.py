@@ -3,6 +3,8 @@
 publish   64 under way, one event each; bare: `send_and_wait` of an idempotent producer
 batches   64 under way, 50 events each; bare: `send` of all, then their futures
 consume   bare: `getmany` of committed records; the bus also decodes, matches the topic and looks for doubles
+follow    events of eight names are published fifty at once and read at the end of the log, each by one of
+          eight readers (as many shards) or all by one; publishing is part of both
 Garbage   both sides with the thresholds of the cycle collector that `events run` sets
 Bare      key, payload and one header with the id, which every consumer needs; `plain` is without the header
 """
@@ -21,6 +23,7 @@ from typing import Any
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 
 from benchmarks.load import ratio, tell
+from events.bus._base import Reader, Topic
 from events.bus.kafka import KafkaBus
 from events.bus.kafka_link import FETCH_BYTES
 from events.bus.kafka_topics import Creation
@@ -30,7 +33,7 @@ from events.event import Event
 from events.runtime.standalone import COLLECT
 from events.testing.servers.kafka import Kafka
 
-IN_FLIGHT, TOGETHER, SIZE = 64, 50, 1000
+IN_FLIGHT, TOGETHER, SIZE, READERS = 64, 50, 1000, 8
 TOPIC = ("source", "name")
 AIM = 1.5
 Costs = dict[str, float]
@@ -53,19 +56,23 @@ async def closed_loop(publish: Callable[[Any], Awaitable[Any]], work: Sequence[A
     await asyncio.gather(*(worker() for _ in range(IN_FLIGHT)))
 
 
-def events_of(count: int) -> list[Event]:
+def events_of(count: int, topics: Sequence[Topic] = (TOPIC,)) -> list[Event]:
+    """Those of one topic stand together, as many as are published at once."""
     data, moment = os.urandom(SIZE), time.time_ns()
-    return [Event(f"{moment + n:032x}", *TOPIC, "webhook", moment, data) for n in range(count)]
+    return [
+        Event(f"{moment + n:032x}", *topics[n // TOGETHER % len(topics)], "webhook", moment, data)
+        for n in range(count)
+    ]
 
 
 def batches(work: list[Event]) -> list[list[Event]]:
     return [work[at : at + TOGETHER] for at in range(0, len(work), TOGETHER)]
 
 
-async def opened(brokers: str, topic: str, *, shared: bool = False) -> KafkaBus:
-    """With new topics of one partition."""
+async def opened(brokers: str, topic: str, *, shared: bool = False, partitions: int = 1) -> KafkaBus:
+    """With new topics."""
     known, made = LocalSecrets(dict, environ={}), Brokers.of(brokers)
-    bus = KafkaBus(made, topic, secrets=known, shards=1, creation=Creation(1), shared=shared)
+    bus = KafkaBus(made, topic, secrets=known, shards=1, creation=Creation(partitions), shared=shared)
     await bus.open()
     return bus
 
@@ -91,6 +98,28 @@ async def through_the_bus(brokers: str, count: int, *, shared: bool) -> Costs:
     }
     reader = await bus.read([TOPIC], start)
     found["consume"] = await cost_of(consume(2 * count), 2 * count)
+    await bus.aclose()
+    return found
+
+
+async def followed(brokers: str, count: int, *, readers: int) -> Costs:
+    """The topics are shared out among the readers; they read once before, to be at the end of the log."""
+    bus = await opened(brokers, new_name(), partitions=READERS)
+    start, topics = await bus.head(), [("source", f"name{number}") for number in range(READERS)]
+    each = [await bus.read(topics[number::readers], start) for number in range(readers)]
+
+    async def consume(reader: Reader, left: int) -> None:
+        while left > 0:
+            left -= len((await reader.next()).deliveries)
+
+    async def follow(events: list[Event]) -> None:
+        share = len(events) // readers
+        reading = [consume(reader, share) for reader in each]
+        await asyncio.gather(closed_loop(bus.publish, batches(events)), *reading)
+
+    for _ in range(5):
+        await follow(events_of(READERS * TOGETHER, topics))
+    found = {"follow": await cost_of(follow(events_of(count, topics)), count)}
     await bus.aclose()
     return found
 
@@ -150,6 +179,8 @@ async def measure(brokers: str, count: int, rounds: int) -> dict[str, list[Costs
         "own": lambda: through_the_bus(brokers, count, shared=False),
         "plain": lambda: bare(brokers, count, header=False),
         "shared": lambda: through_the_bus(brokers, count, shared=True),
+        "eight": lambda: followed(brokers, count, readers=READERS),
+        "one": lambda: followed(brokers, count, readers=1),
     }
     gc.freeze()
     gc.set_threshold(*COLLECT)
@@ -168,11 +199,12 @@ LINES = (
     ("consume", "consume", "own", "bare", AIM),
     ("consume, to records without headers", "consume", "own", "plain", None),
     ("consume in the form of Argo Events", "consume", "shared", "bare", None),
+    ("follow with eight readers, to one", "follow", "eight", "one", 1.3),
 )
 
 
 def run(quick: bool) -> None:
-    count, rounds = (100, 1) if quick else (10_000, 7)
+    count, rounds = (READERS * TOGETHER, 1) if quick else (10_000, 7)
     with Kafka() as server:
         found = asyncio.run(measure(server.brokers, count, rounds))
     for text, what, ours, theirs, aim in LINES:

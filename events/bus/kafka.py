@@ -33,6 +33,8 @@ from events.bus._base import (
     Topic,
 )
 from events.bus.kafka_batches import size_of
+from events.bus.kafka_feed import Feed
+from events.bus.kafka_follower import Log, Tally
 from events.bus.kafka_history import History
 from events.bus.kafka_leases import CURSOR, Board, KafkaLease
 from events.bus.kafka_link import Link
@@ -91,8 +93,7 @@ class KafkaBus:
         self.max_event_bytes = 0
         self._holder = random.token_hex(8)
         self._readers: set[KafkaReader] = set()
-        self._counted = (0, 0)
-        """Restarts and doubles of readers that have ended."""
+        self._tally = Tally()
         self._open = False
         self._trouble = self._broken = ""
         """Why nothing can be stored: until the brokers answer again; until the bus is opened again."""
@@ -143,6 +144,8 @@ class KafkaBus:
             self._link, self._topics.events, self._topics.state, self._facts.event_bytes, self._failed
         )
         self._publisher.start(self._tasks)
+        self._log = Log(self._link, self._topics.events, self._wire, self._tally, self._failed)
+        self._feed = Feed(self._tasks)
         self._tasks.start("kafka probe", self._probe())
         self._open = True
         self._trouble = self._broken = ""
@@ -159,6 +162,7 @@ class KafkaBus:
         self._open = False
         for reader in list(self._readers):
             await reader.finish(self._closed())
+        await self._feed.aclose()
         hopeless = bool(self._trouble or self._broken)
         await self._owner.aclose(hopeless=hopeless)
         await self._publisher.aclose(hopeless=hopeless)
@@ -166,7 +170,6 @@ class KafkaBus:
         await self._board.aclose()
         await self._scanner.aclose()
         await self._link.aclose()
-        self._forget_ended()
 
     def _closed(self) -> BusUnavailable:
         return BusUnavailable(f"{self.name}: the bus is not open")
@@ -204,23 +207,14 @@ class KafkaBus:
 
     def health(self) -> Health:
         detail = (self._broken or self._trouble or self._deaf()) if self._open else "not open"
-        restarts, doubles = self._counted
-        restarts += sum(reader.restarts for reader in self._readers)
-        doubles += sum(reader.doubles for reader in self._readers)
-        return Health(ready=not detail, detail=detail, restarts=restarts, doubles=doubles)
+        return Health(
+            ready=not detail, detail=detail, restarts=self._tally.restarts, doubles=self._tally.doubles
+        )
 
     def _deaf(self) -> str:
-        """Why a reader that was made anew gives nothing still."""
-        stuck = any(reader.stuck for reader in self._readers)
+        """Why a consumer that was made anew gives nothing still."""
+        stuck = self._tally.stuck
         return f"{self._topics.events} gives nothing to read though there is more" if stuck else ""
-
-    def _forget_ended(self) -> None:
-        """What readers have counted outlives them."""
-        ended = {reader for reader in self._readers if reader.end is not None}
-        self._readers -= ended
-        restarts, doubles = self._counted
-        restarts += sum(reader.restarts for reader in ended)
-        self._counted = restarts, doubles + sum(reader.doubles for reader in ended)
 
     # --- the log ---
 
@@ -267,10 +261,8 @@ class KafkaBus:
         self._check_open()
         if after.incarnation != self._facts.incarnation:
             raise ValueError(f"{self.name}: the mark is of another incarnation of the log")
-        reader = KafkaReader(self._link, self._topics.events, self._wire, topics, self._failed)
-        await reader.start(after, await self._windows(after))
-        self._forget_ended()
-        self._readers.add(reader)
+        reader = KafkaReader(self._log, self._feed, topics, after, await self._windows(after))
+        self._readers = {one for one in self._readers if one.end is None} | {reader}
         return reader
 
     async def _windows(self, after: Mark) -> dict[int, int]:

@@ -322,8 +322,10 @@ async def test_a_consumer_that_goes_deaf_is_made_anew_and_counted(kafka_server: 
         reader, seen = await bus.read([TOPIC], start), Seen(start)
         await bus.publish(events(3, "a"))
         await read_until(reader, seen, await bus.head(), PATIENCE)
-        assert reader._consumer is not None
-        reader._consumer.pause(*reader._consumer.assignment())
+        assert bus._feed._follower is not None
+        consumer = bus._feed._follower._consumer
+        assert consumer is not None
+        consumer.pause(*consumer.assignment())
         await bus.publish(events(3, "b"))
         await read_until(reader, seen, await bus.head(), PATIENCE)
         assert seen.ids == [f"{prefix}{n}" for prefix in "ab" for n in range(3)]

@@ -111,8 +111,8 @@ class Keys:
         self.window = Window()
 
     def knows(self, name: str, second: int, topic: Topic = ("s", "n")) -> bool:
-        seen = self.window.turn(second * 1000, 1)
-        return knows(seen.setdefault(topic, ({}, {})), name, second * 1000)
+        seen = self.window.turn(second * 10**9, 1)
+        return knows(seen.setdefault(topic, ({}, {})), name, second * 10**9)
 
 
 def test_a_key_is_known_for_the_window_and_no_longer():
@@ -132,7 +132,7 @@ def test_keys_that_are_older_than_the_window_are_forgotten():
     for second in range(0, 1200, 10):
         assert not keys.knows(f"{second}", second)
         assert not keys.knows("", 0, ("s", f"{second}"))
-    held = keys.window.turn(1200_000, 0)
+    held = keys.window.turn(1200 * 10**9, 0)
     assert sum(len(young) + len(old) for young, old in held.values()) <= 4 * 13
 
 
@@ -142,7 +142,7 @@ def test_a_flood_does_not_fill_the_memory(monkeypatch: pytest.MonkeyPatch):
     for number in range(1000):
         keys.knows(f"{number}", 1)
     assert keys.knows("999", 1)
-    [(young, old)] = keys.window.turn(1000, 0).values()
+    [(young, old)] = keys.window.turn(10**9, 0).values()
     assert len(young) + len(old) <= 100
 
 
