@@ -31,17 +31,25 @@ def backoff(attempt: int, chance: float, after: float | None = None, longest: fl
     return max(after or 0.0, pause * (0.5 + chance / 2))
 
 
+def asked(error: BaseException) -> float:
+    """Seconds that the remote side wants to be left alone."""
+    return (error.after or 0.0) if isinstance(error, Retryable) else 0.0
+
+
+def usual(attempt: int, chance: float, error: BaseException, longest: float = LONGEST_PAUSE) -> float:
+    """The pauses of what has none of its own: doubled up to `longest`, unless more is asked for."""
+    return backoff(attempt, chance, asked(error), longest)
+
+
 Report = Callable[[BaseException, float | None], None]
 """Told of every failure, with the seconds until the restart (None: it stays down)."""
 
+Pauses = Callable[[int, float, BaseException], float]
+"""Seconds to wait before restart number (from 1), with a random number in [0, 1), after this error."""
 
-async def supervise(
-    run: Callable[[], Awaitable[None]], report: Report, longest: float = LONGEST_PAUSE
-) -> None:
-    """Run `run` again and again. Ends by cancellation, by its normal end, or by a Permanent error.
 
-    `longest`: seconds between restarts at the most, unless the remote side asks for more.
-    """
+async def supervise(run: Callable[[], Awaitable[None]], report: Report, pauses: Pauses = usual) -> None:
+    """Run `run` again and again. Ends by cancellation, by its normal end, or by a Permanent error."""
     attempt = 0
     clock = asyncio.get_running_loop().time
     while True:
@@ -52,8 +60,7 @@ async def supervise(
             return report(exc, None)
         except Exception as exc:  # noqa: BLE001 - a supervisor: reported, counted, restarted
             attempt = 1 if clock() - started > CALM else attempt + 1
-            after = exc.after if isinstance(exc, Retryable) else None
-            pause = backoff(attempt, random.random(), after, longest)  # noqa: S311 - jitter, not a secret
+            pause = pauses(attempt, random.random(), exc)  # noqa: S311 - jitter, not a secret
             report(exc, pause)
         await asyncio.sleep(pause)
 

@@ -29,6 +29,8 @@ from events.api.model import (
     walk,
 )
 from events.api.origin import Origin, Path
+from events.lang.backoff import Backoff as Schedule
+from events.lang.backoff import compile_backoff
 
 __all__ = [
     "API_VERSION",
@@ -261,6 +263,10 @@ class Backoff(Model):
         """A duration that does not parse lets upstream fail without a single attempt."""
         if isinstance(self.duration, str):
             yield from check_duration(self.duration or '""', "duration")
+
+    def schedule(self) -> Schedule:
+        """What can be asked for pauses. Raises ExpressionError."""
+        return compile_backoff(self.duration, self.factor, self.jitter, self.steps)
 
 
 class ValueFrom(Model):

@@ -44,6 +44,11 @@ class SourceConfig(Model):
         """The expression (expr-lang syntax) an event must satisfy; empty without one."""
         return ""
 
+    @property
+    def backoff(self) -> Backoff | None:
+        """Pauses between attempts to start; None: those of every source."""
+        return None
+
 
 class EventSourceFilter(Model):
     """Which events are kept."""
@@ -111,7 +116,14 @@ class BrokerSourceConfig(BodySourceConfig):
     """Base of the kinds that keep a connection to a message broker."""
 
     tls: TLS | None = Field(None, description="certificates of the connection")
-    connection_backoff: Backoff | None = Field(None, description="pauses between attempts to connect")
+    connection_backoff: Backoff | None = Field(
+        None, description="pauses between attempts to connect; after its steps the last one is repeated"
+    )
+
+    @property
+    def backoff(self) -> Backoff | None:
+        """As the manifest says."""
+        return self.connection_backoff
 
 
 class AWSSourceConfig(FilteredSourceConfig):

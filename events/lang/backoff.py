@@ -18,6 +18,7 @@ from events.lang.scalars import parse_float
 STEPS: Final = 5
 SECOND: Final = 1_000_000_000  # nanoseconds
 LONGEST: Final = MAX_NANOSECONDS / SECOND  # seconds; Go's durations end there
+SHORTEST: Final = 0.1  # seconds that what is tried for ever waits at least: 0 would keep a processor busy
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,8 +35,13 @@ class Backoff:
 
         `chance` is a random number in [0, 1).
         """
-        if attempt >= self.steps:
-            return None
+        return None if attempt >= self.steps else self._spread(attempt, chance)
+
+    def endless(self, attempt: int, chance: float) -> float:
+        """As `delay`, for what is tried for ever: the last pause is repeated, none is below SHORTEST."""
+        return max(SHORTEST, self._spread(min(attempt, max(self.steps - 1, 1)), chance))
+
+    def _spread(self, attempt: int, chance: float) -> float:
         pause = self._pause(attempt)
         if self.jitter > 0:
             pause += chance * self.jitter * pause

@@ -16,7 +16,7 @@ from events.bus._base import Bus, Health, shard_of
 from events.errors import EventsError, Permanent
 from events.observability.metrics import BusCounts
 from events.runtime.intake import Gate
-from events.runtime.outage import LONGEST_PAUSE, Outage
+from events.runtime.outage import Outage, pauses
 from events.runtime.owners import MakeRunner, ShardOwner
 from events.runtime.shard import LEASE
 from events.runtime.sharing import Sharing
@@ -71,7 +71,7 @@ class BusUnit:
             self._start_owners()
 
     async def _live(self) -> None:
-        await supervise(self._open, self._cannot_open, LONGEST_PAUSE)
+        await supervise(self._open, self._cannot_open, pauses)
         if not self._opened or self._stopping:
             return
         self._start_owners()

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from events.errors import ManifestError
 from events.manifest import Finding, Manifests
 from events.registry import config_class
 from events.runtime.plans import compile_sensor
-from events.runtime.source_runner import compile_source_filter
+from events.runtime.source_rules import compile_pauses, compile_source_filter
 from events.sensors.problems import NOT_COMPILING
 
 if TYPE_CHECKING:
-    from events.api.eventsource import EventSource
+    from events.api.eventsource import EventEntry, EventSource
     from events.api.sensor import Sensor
 
 
@@ -30,14 +31,31 @@ def sensor_findings(sensor: Sensor) -> list[Finding]:
 
 
 def source_findings(source: EventSource) -> list[Finding]:
-    found = []
-    for entry in source.spec.events():
+    return [
+        not_compiling(source, exc.field or f"spec.{entry.kind}.{entry.name}", exc.message)
+        for entry in source.spec.events()
+        for exc in event_errors(entry)
+    ]
+
+
+def event_errors(entry: EventEntry) -> list[ManifestError]:
+    """Everything that does not compile in the config of one event."""
+    kind, name = entry.kind, entry.name
+    try:
+        config = config_class("sources", kind).model_validate(entry.config)
+    except ManifestError as exc:
+        return [exc]
+    errors = []
+    steps: tuple[Callable[[], object], ...] = (
+        lambda: compile_source_filter(config.filter_expression, kind, name),
+        lambda: compile_pauses(config.backoff, kind, name),
+    )
+    for step in steps:
         try:
-            expression = config_class("sources", entry.kind).model_validate(entry.config).filter_expression
-            compile_source_filter(expression, entry.kind, entry.name)
+            step()
         except ManifestError as exc:
-            found.append(not_compiling(source, exc.field or f"spec.{entry.kind}.{entry.name}", exc.message))
-    return found
+            errors.append(exc)
+    return errors
 
 
 def not_compiling(

@@ -5,12 +5,17 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable
+from functools import partial
+
+from events.aio import usual
 
 log = logging.getLogger(__name__)
 
 LONGEST_PAUSE = 5.0
 """Seconds between attempts to reach a bus, at the most: it is back sooner than most remote sides."""
 
+pauses = partial(usual, longest=LONGEST_PAUSE)
+"""Between attempts of what needs the bus."""
 
 QUIET = 6.0
 """Seconds after an outage in which what fails belongs to it, unless it goes on for as long: calls that were

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from events.aio import Group, supervise
 from events.bus._base import Bus, Health
 from events.errors import BusUnavailable, Fenced, Retryable
-from events.runtime.outage import LONGEST_PAUSE, Outage
+from events.runtime.outage import Outage, pauses
 from events.runtime.records import sensor_key
 from events.runtime.shard import STANDBY, ShardRunner
 
@@ -66,7 +66,7 @@ class ShardOwner:
 
     async def run(self) -> None:
         """Until cancelled or drained. A lease that was lost is waited for again."""
-        await supervise(self._run_on, self._report, LONGEST_PAUSE)
+        await supervise(self._run_on, self._report, pauses)
 
     async def _run_on(self) -> None:
         while not self._ended:

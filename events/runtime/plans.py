@@ -177,17 +177,13 @@ class TriggerMaker:
 
 def compile_retry(spec: Trigger) -> Backoff | None:
     """None without a retryStrategy; an empty one means five attempts. Raises ExpressionError."""
-    given = spec.retry_strategy
-    if given is None:
-        return None
-    return compile_backoff(given.duration, given.factor, given.jitter, given.steps)
+    return None if spec.retry_strategy is None else spec.retry_strategy.schedule()
 
 
 def compile_patience(spec: Trigger) -> Backoff:
+    """How often and how long labels are looked for. Raises ExpressionError."""
     given = spec.policy.k8s.backoff if spec.policy and spec.policy.k8s else None
-    if given is None:
-        return compile_backoff(None, None, None, None)
-    return compile_backoff(given.duration, given.factor, given.jitter, given.steps)
+    return compile_backoff(None, None, None, None) if given is None else given.schedule()
 
 
 def interval_ns(spec: Trigger) -> int:

@@ -18,7 +18,6 @@ from events.errors import (
     BusUnavailable,
     EvaluationError,
     EventsError,
-    ExpressionError,
     ManifestError,
     Retryable,
 )
@@ -26,13 +25,13 @@ from events.event import JSON, Event
 from events.registry import adapter_class, config_class, event_type
 from events.runtime.intake import Intake
 from events.runtime.records import storable
+from events.runtime.source_rules import compile_pauses, compile_source_filter
 from events.sources._base import Payload, Source, SourceContext
 
 if TYPE_CHECKING:
     from events.clients.http import Sessions
     from events.clients.secrets import Secrets
     from events.kube._base import Objects
-    from events.lang.exprlang import SourceFilter
     from events.observability.metrics import SourceCounts
     from events.web.listeners import Listeners
 
@@ -78,7 +77,7 @@ class SourceRunner:
         lent: Lent,
         now_ns: Callable[[], int] = time.time_ns,
     ) -> None:
-        """Compiles the config and its filter. Raises ManifestError."""
+        """Compiles the config, its filter and its pauses. Raises ManifestError."""
         self.namespace, self.source, self.kind, self.event = namespace, source, kind, event
         self.raw, self.bus, self.counts, self.now_ns = raw, bus, counts, now_ns
         self.label = f"{namespace}/{source}.{event}"
@@ -86,6 +85,7 @@ class SourceRunner:
         self._type = event_type(kind)
         self.cfg = config_class("sources", kind).model_validate(raw)
         self.filter = compile_source_filter(self.cfg.filter_expression, kind, event)
+        self._pauses = compile_pauses(self.cfg.backoff, kind, event)
         self._host = lent.listeners.host
         self._adapter = self._make(lent)
         self._cursor_name = f"{source}/{event}"
@@ -119,7 +119,7 @@ class SourceRunner:
 
     async def run(self) -> None:
         """Until cancelled; ends early only when the adapter gives up for good."""
-        await supervise(self._run_once, self._report)
+        await supervise(self._run_once, self._report, self._pauses)
 
     async def _run_once(self) -> None:
         self.state, self.reason = "starting", ""
@@ -227,15 +227,3 @@ class SourceRunner:
         if not passed:
             self.counts.filtered += 1
         return passed
-
-
-def compile_source_filter(expression: str, kind: str, event: str) -> SourceFilter | None:
-    """Raises ManifestError."""
-    if not expression:
-        return None
-    from events.lang.exprlang import compile_filter
-
-    try:
-        return compile_filter(expression)
-    except ExpressionError as exc:
-        raise ManifestError(str(exc), field=f"spec.{kind}.{event}.filter.expression") from exc

@@ -20,6 +20,7 @@ from events.kube._base import Objects
 from events.kube.local import LocalObjects
 from events.lang.document import Document
 from events.registry import adapter_class, config_class
+from events.runtime.source_rules import compile_pauses
 from events.sources._base import Payload, SourceContext
 from events.web.listeners import Listeners
 
@@ -52,6 +53,8 @@ class Rig:
         self.errors: list[BaseException] = []
         self.failures: list[BaseException] = []
         """Why a supervised source was started again."""
+        self.pauses: list[float | None] = []
+        """Seconds before each of these starts; None: it stayed down."""
         self.listeners, self.sessions = Listeners(), Sessions("off")
         self.objects = objects or LocalObjects(Path("none"))
         self.secrets = {ref_of(name): text.encode() for name, text in (secrets or {}).items()}
@@ -63,13 +66,15 @@ class Rig:
     ) -> None:
         """Run the source with this config; returns when it is ready. `secrets` keys are `name/key`.
 
-        Supervised: a Retryable error is kept in `failures` and the source started again, as at work.
+        Supervised: a Retryable error is kept in `failures` and the source started again, as at work, after
+        a pause that is kept in `pauses`.
         """
         cls = adapter_class("sources", kind)
         assert cls is not None
         self.source = cls(config_class("sources", kind).model_validate(raw), self.context())
         self.ready.clear()
-        work = supervise(self._run, self._failed) if supervised else self._run()
+        pauses = compile_pauses(self.source.cfg.backoff, kind, "ev")
+        work = supervise(self._run, self._failed, pauses) if supervised else self._run()
         self.task = self._tasks.start("source", work)
         if wait:
             waiting = self._tasks.start("ready", self.ready.wait())
@@ -82,6 +87,7 @@ class Rig:
 
     def _failed(self, error: BaseException, pause: float | None) -> None:
         self.failures.append(error)
+        self.pauses.append(pause)
         self.ready.clear()
 
     def _overflow(self, messages: int) -> None:

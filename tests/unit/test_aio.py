@@ -50,6 +50,21 @@ async def test_a_calm_time_starts_the_pauses_anew(hasty: None):
     assert pauses[3] < pauses[2]
 
 
+def test_the_pauses_may_be_ones_own():
+    told: list[tuple[str, float | None]] = []
+
+    async def run() -> None:
+        raise Retryable("away") if len(told) < 3 else Permanent("end")
+
+    async def main() -> float:
+        own = lambda attempt, chance, error: 100.0 * attempt  # noqa: E731
+        await supervise(run, lambda error, pause: told.append((str(error), pause)), own)
+        return asyncio.get_running_loop().time()
+
+    assert run_virtual(main()) == 600
+    assert told == [("away", 100), ("away", 200), ("away", 300), ("end", None)]
+
+
 async def test_cancelling_ends_it():
     task = asyncio.get_running_loop().create_task(supervise(asyncio.Event().wait, lambda *_: None))  # type: ignore[arg-type]
     await asyncio.sleep(0)

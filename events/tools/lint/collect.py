@@ -20,7 +20,7 @@ from events.tools.lint.parameters import check_sources, check_targets
 from events.tools.lint.references import check_context, check_events
 from events.tools.lint.subjects import SensorRule, index, other_objects
 from events.tools.lint.suggestions import better
-from events.tools.lint.texts import check_texts
+from events.tools.lint.texts import check_pauses, check_texts
 from events.tools.lint.workflows import check_file_object, check_trigger_objects, library
 
 if TYPE_CHECKING:
@@ -37,7 +37,7 @@ SENSOR_RULES: Final[tuple[SensorRule, ...]] = (
     check_targets,
     deprecated.check_sensor,
 )
-SOURCE_RULES: Final = (check_texts, deprecated.check_source)
+SOURCE_RULES: Final = (check_pauses, check_texts, deprecated.check_source)
 
 UNKNOWN_DEPENDENCY: Final = "unknown-dependency"
 """Told by the loader, and again by a rule that knows which names parameters overwrite."""

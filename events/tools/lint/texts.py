@@ -1,17 +1,19 @@
-"""Texts of event sources that are only read when the source starts: schedules, zones, patterns, durations."""
+"""What is read of event sources only when they start: schedules, zones, patterns, durations, pauses."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any, Final
 
+from events.api.common import Backoff
 from events.api.model import Model, Problem, walk
 from events.errors import EventsError
+from events.lang.backoff import SHORTEST
 from events.lang.clock import load_zone
 from events.lang.cron import compile_cron
 from events.lang.duration import parse_duration
 from events.lang.regex import compile_regex
-from events.tools.lint.subjects import Index, error
+from events.tools.lint.subjects import Index, error, warning
 
 if TYPE_CHECKING:
     from events.api.eventsource import EventSource
@@ -35,6 +37,23 @@ def check_texts(source: EventSource, index: Index) -> Iterator[Problem]:
             text = getattr(inner, name, "") if name in type(inner).model_fields else ""
             if isinstance(text, str) and text and (said := _said(compiler, text)):
                 yield error(("spec", *path, _alias(inner, name)), "does-not-compile", said)
+
+
+def check_pauses(source: EventSource, index: Index) -> Iterator[Problem]:
+    """A connectionBackoff waits for some time: a number of seconds, for example, is so many nanoseconds."""
+    for path, inner in walk(source.spec):
+        if isinstance(inner, Backoff) and (seconds := _first_pause(inner)) is not None and seconds < SHORTEST:
+            said = f"a pause of {seconds:g} s: {SHORTEST:g} s are waited at least"
+            hint = "write text with a unit, as in 2s; a plain number means nanoseconds"
+            yield warning(("spec", *path, "duration"), "range", said, hint)
+
+
+def _first_pause(given: Backoff) -> float | None:
+    """In seconds; None for what does not compile, which is told elsewhere."""
+    try:
+        return given.schedule().duration
+    except EventsError:
+        return None
 
 
 def _said(compiler: Callable[[str], Any], text: str) -> str:

@@ -11,7 +11,7 @@ from events.manifest import Finding, Manifests, load
 from events.registry import config_class, event_type
 from events.runtime.checks import compile_findings
 from events.runtime.plans import SensorPlan, compile_sensor
-from events.runtime.source_runner import compile_source_filter
+from events.runtime.source_rules import compile_source_filter
 
 if TYPE_CHECKING:
     from events.lang.exprlang import SourceFilter

@@ -157,6 +157,26 @@ async def test_nobody_there(mosquitto_server: Mosquitto):
         assert str(caught.value) == text
 
 
+async def test_the_pauses_between_attempts_are_those_of_the_manifest(mosquitto_server: Mosquitto):
+    backoff = {"duration": "150ms", "factor": 2, "jitter": 0, "steps": 3}
+    async with rigged() as rig, Proxy(mosquitto_server.port) as proxy:
+        await begin(
+            rig, mosquitto_server, url=f"tcp://127.0.0.1:{proxy.port}", connectionBackoff=backoff,
+            qos=1, supervised=True,
+        )  # fmt: skip
+        await publish(mosquitto_server, ("t/a", b"1", 1))
+        await rig.until(1)
+        proxy.refuse()
+        proxy.cut()
+        async with asyncio.timeout(10):
+            while len(rig.pauses) < 5:
+                await asyncio.sleep(0.02)
+        await publish(mosquitto_server, ("t/a", b"2", 1))
+        await proxy.heal()
+        await rig.until(2)
+        assert rig.pauses[:5] == [0.15, 0.3, 0.3, 0.3, 0.3]
+
+
 async def test_nobody_answers(mosquitto_server: Mosquitto, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(events.clients.mqtt, "ANSWER", 0.2)
     async with rigged() as rig:

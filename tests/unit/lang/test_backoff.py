@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from events.errors import ExpressionError
-from events.lang.backoff import LONGEST, Backoff, compile_backoff
+from events.lang.backoff import LONGEST, SHORTEST, Backoff, compile_backoff
 
 
 def pauses(backoff: Backoff, chance: float) -> list[float | None]:
@@ -50,6 +50,22 @@ def test_jitter_adds_up_to_its_share_of_the_pause() -> None:
     backoff = compile_backoff("10s", 2, 0.25, 3)
     assert pauses(backoff, 0.0) == [10, 20, None]
     assert pauses(backoff, 1.0) == [12.5, 25, None]
+
+
+@pytest.mark.parametrize(
+    ("fields", "expected"),
+    [
+        (("1s", 2, 0, 4), [1, 2, 4, 4, 4]),
+        (("8s", 0.5, 0, 3), [8, 4, 4, 4, 4]),
+        (("3s", 2, 0, 1), [3, 3, 3, 3, 3]),
+        ((0, 1, 0, 5), [SHORTEST] * 5),
+        (("-5s", 1, 0, 5), [SHORTEST] * 5),
+    ],
+)
+def test_who_never_gives_up_repeats_the_last_pause(fields: tuple[Any, ...], expected: list[float]) -> None:
+    backoff = compile_backoff(*fields)
+    assert [backoff.endless(attempt, 0.9) for attempt in range(1, 6)] == expected
+    assert backoff.endless(10**9, 0.9) == expected[-1]
 
 
 @pytest.mark.parametrize(

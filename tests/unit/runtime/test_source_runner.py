@@ -11,6 +11,7 @@ import orjson
 import pytest
 
 from events.aio import Group
+from events.api.eventsource import BrokerSourceConfig
 from events.bus.memory import MemoryBus
 from events.clients.http import Sessions
 from events.clients.secrets import LocalSecrets
@@ -205,6 +206,72 @@ def test_a_source_that_fails_for_now_is_started_again(act: Any, fake_source: typ
         one = await run_for(bus, fake_source, 30)
         assert fake_source.runs == 3
         assert one.state == "ready"
+
+    scene(body)
+
+
+BACKOFF = {"duration": "2s", "factor": 10, "jitter": 0, "steps": 3}
+"""Pauses of 2 and 20 seconds, then 20 again and again."""
+
+
+@pytest.fixture
+def with_backoff(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As the config of a broker, which says how long to wait."""
+
+    class TickConfig(BrokerSourceConfig):
+        interval: str = ""
+
+    monkeypatch.setattr(module, "config_class", lambda group, kind: TickConfig)
+
+
+def starts(fake: type[FakeSource], error: Exception, **raw: Any) -> list[float]:
+    """When a source that fails with this error is started, within 100 seconds."""
+    found: list[float] = []
+
+    async def act(_: Emit) -> None:
+        found.append(round(asyncio.get_running_loop().time(), 3))
+        raise error
+
+    async def body(bus: MemoryBus) -> None:
+        fake.script = [act] * 99
+        one = runner(bus, **raw)
+        tasks = Group(lambda name, error: None)
+        tasks.start("one", one.run())
+        await asyncio.sleep(100)
+        assert one.state == "trouble"
+        await tasks.aclose()
+
+    scene(body)
+    return found
+
+
+def test_the_pauses_are_those_of_the_config_and_the_last_one_is_repeated(
+    fake_source: type[FakeSource], with_backoff: None
+):
+    found = starts(fake_source, Retryable("away"), connectionBackoff=BACKOFF)
+    assert found == [0, 2, 22, 42, 62, 82]
+
+
+def test_the_remote_side_may_ask_for_longer_pauses(fake_source: type[FakeSource], with_backoff: None):
+    found = starts(fake_source, Retryable("too many requests", after=30), connectionBackoff=BACKOFF)
+    assert found == [0, 30, 60, 90]
+
+
+def test_without_a_backoff_the_pauses_are_ours(fake_source: type[FakeSource], with_backoff: None):
+    assert 6 <= len(starts(fake_source, Retryable("away"))) <= 11
+
+
+def test_a_bus_that_is_away_is_tried_with_our_pauses(fake_source: type[FakeSource], with_backoff: None):
+    slow = {"duration": "1h"}
+    assert len(starts(fake_source, BusUnavailable("away"), connectionBackoff=slow)) > 5
+    assert starts(fake_source, Retryable("away"), connectionBackoff=slow) == [0]
+
+
+def test_a_backoff_that_cannot_be_used_names_its_field(with_backoff: None):
+    async def body(bus: MemoryBus) -> None:
+        with pytest.raises(ManifestError) as caught:
+            runner(bus, connectionBackoff={"factor": float("inf")})
+        assert caught.value.field == "spec.calendar.tick.connectionBackoff"
 
     scene(body)
 

@@ -134,3 +134,25 @@ def test_a_source_is_required(sensor: Any, kind: str) -> None:
     assert f"spec.triggers.0.template.{kind}.source" in {
         item.field for item in found if item.severity == "error"
     }
+
+
+BROKER = "spec: {{mqtt: {{e: {{url: 'tcp://b:1883', topic: t, clientId: c, connectionBackoff: {}}}}}}}\n"
+
+
+@pytest.mark.parametrize(
+    ("backoff", "told"),
+    [
+        ("{duration: 2s, factor: 2, jitter: 0.1, steps: 5}", []),
+        ("{}", []),
+        ("{duration: 5}", [("warning", "range", ".duration")]),
+        ("{duration: -2s}", [("warning", "range", ".duration")]),
+        ("{duration: 9999999999h}", [("error", "does-not-compile", "")]),
+        ("{duration: 5x}", [("error", "duration", ".duration")]),
+    ],
+)
+def test_pauses_that_cannot_work(findings: Any, backoff: str, told: list[tuple[str, str, str]]) -> None:
+    found = findings(HEAD.format("EventSource") + BROKER.format(backoff))
+    place = "spec.mqtt.e.connectionBackoff"
+    assert [(item.severity, item.code, item.field) for item in found] == [
+        (severity, code, place + field) for severity, code, field in told
+    ]
