@@ -2,15 +2,18 @@
 
 Secrets   Kubernetes Secrets and ConfigMaps first, then what the instance has itself; values are kept for a
           moment, and longer while the API server cannot be reached
+Manifests of other kinds are left to `kubectl apply`, which is told
 """
 
 from __future__ import annotations
 
 import base64
 import binascii
+import logging
 import time
+from collections import Counter
 from functools import partial
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from events.clients.secrets import LocalSecrets, Ref
 from events.errors import Permanent, Retryable
@@ -20,11 +23,20 @@ from events.kube.client import Client
 from events.kube.login import from_kubeconfig, in_cluster
 from events.kube.remote import RemoteObjects
 
+if TYPE_CHECKING:
+    from events.manifest import Manifests
+
+log = logging.getLogger(__name__)
+
 FRESH = 10.0
 """Seconds that an object with secrets is not asked for again."""
 
 KEPT = 1000
 """Such objects per namespace that are kept; more are asked for each time."""
+
+
+FILES = 5
+"""Files that a message names."""
 
 
 class Where(NamedTuple):
@@ -50,6 +62,7 @@ class Cluster:
         self._client = Client(log_in, per_second=where.per_second)
         self.objects = RemoteObjects(self._client)
         self._secrets: dict[str, ClusterSecrets] = {}
+        self._left: list[Object] = []
 
     async def open(self) -> None:
         """Log in. The server itself may be away. Raises Permanent, Retryable."""
@@ -64,6 +77,12 @@ class Cluster:
         if found is None:
             found = self._secrets[namespace] = ClusterSecrets(self.objects, namespace, own)
         return found
+
+    def leave(self, loaded: Manifests) -> None:
+        """Tell which objects among the manifests are not made, whenever there are others than before."""
+        if loaded.objects and loaded.objects != self._left:
+            log.warning("%s", left_out(loaded))
+        self._left = loaded.objects
 
     async def aclose(self) -> None:
         await self._client.aclose()
@@ -108,6 +127,16 @@ class ClusterSecrets:
         if key in self._kept or len(self._kept) < KEPT:
             self._kept[key] = (time.monotonic(), found)
         return found
+
+
+def left_out(loaded: Manifests) -> str:
+    """The kinds that only a local store would get, their files, and what to do."""
+    counts = Counter(obj["kind"] for obj in loaded.objects)
+    kinds = ", ".join(f"{count} {kind}" for kind, count in sorted(counts.items()))
+    files = list(dict.fromkeys(origin.file or "the manifests" for origin in loaded.origins))
+    more = f" and {len(files) - FILES} more files" if len(files) > FILES else ""
+    where = f"{', '.join(files[:FILES])}{more}"
+    return f"not applied to the cluster: {kinds} in {where}; what it does not have yet: kubectl apply -f FILE"
 
 
 def object_ref(ref: Ref, namespace: str) -> ObjectRef:

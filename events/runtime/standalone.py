@@ -263,6 +263,7 @@ class Standalone:
     async def _apply_objects(self, loaded: Manifests) -> None:
         """Into the local store. What a cluster should have is for `kubectl apply` to say."""
         if self.cluster is not None:
+            self.cluster.leave(loaded)
             return
         for obj in loaded.objects:
             try:

@@ -99,6 +99,40 @@ async def workflows(instance: Instance, namespace: str) -> Any:
             await asyncio.sleep(0.1)
 
 
+LEFT = """
+---
+apiVersion: v1
+kind: Secret
+metadata: {{name: hook, namespace: {namespace}}}
+stringData: {{token: let-me-in}}
+---
+apiVersion: argoproj.io/v1alpha1
+kind: WorkflowTemplate
+metadata: {{name: build}}
+spec: {{entrypoint: {entrypoint}}}
+"""
+
+
+async def test_manifests_of_other_kinds_are_left_to_kubectl_and_that_is_told(
+    argo_crds: Kube, kube_namespace: str, tmp_path: Path
+):
+    text = (MANIFESTS + LEFT).format(namespace=kube_namespace, port=free_port(), entrypoint="a")
+    instance = Instance(tmp_path, text, "--kubeconfig", str(argo_crds.kubeconfig))
+    told = f"not applied to the cluster: 1 WorkflowTemplate in {instance.manifests}; "
+    await instance.start()
+    try:
+        assert instance.told().count(told) == 1
+        instance.manifests.write_text(text.replace("entrypoint: a", "entrypoint: b"))
+        async with asyncio.timeout(15):
+            while "reloaded" not in instance.told():
+                await asyncio.sleep(0.1)
+        assert instance.told().count(told) == 2
+    finally:
+        await instance.close()
+    path = "/apis/argoproj.io/v1alpha1/workflowtemplates"
+    assert "build" not in {one["metadata"]["name"] for one in argo_crds.call("GET", path)["items"]}
+
+
 async def test_a_context_that_does_not_exist_ends_the_command(argo_crds: Kube, tmp_path: Path):
     (tmp_path / "m.yaml").write_text(MANIFESTS.format(namespace="x", port=free_port()))
     process = await asyncio.create_subprocess_exec(

@@ -13,8 +13,9 @@ from events.errors import Permanent, Retryable
 from events.kube._base import Forbidden, Object
 from events.kube._base import Ref as ObjectRef
 from events.kube.local import LocalObjects
+from events.manifest import load
 from events.runtime import cluster
-from events.runtime.cluster import ClusterSecrets
+from events.runtime.cluster import Cluster, ClusterSecrets, Where
 
 TOKEN = Ref("hook", "token")
 
@@ -98,3 +99,50 @@ async def test_what_is_no_base64():
     answers.objects["Secret/shop/hook"] = {"data": {"token": "a"}}
     with pytest.raises(Permanent, match="not base64"):
         await secrets_of(answers).read(TOKEN)
+
+
+# manifests of other kinds
+
+
+def made(kind: str, name: str, **more: Any) -> str:
+    return f"apiVersion: argoproj.io/v1alpha1\nkind: {kind}\nmetadata: {{name: {name}}}\nspec: {more}\n---\n"
+
+
+def leave(one: Cluster, folder: Path, caplog: pytest.LogCaptureFixture, **files: str) -> list[str]:
+    """What is told when the folder looks like this."""
+    for name, text in files.items():
+        (folder / f"{name}.yaml").write_text(text)
+    caplog.clear()
+    one.leave(load([folder]))
+    return caplog.messages
+
+
+def test_what_a_local_store_would_get_is_told_once(tmp_path: Path, caplog: pytest.LogCaptureFixture):
+    one = Cluster(Where("shop"))
+    templates = made("WorkflowTemplate", "a") + made("WorkflowTemplate", "b")
+    pod = "apiVersion: v1\nkind: Pod\nmetadata: {name: x}\n"
+    [told] = leave(one, tmp_path, caplog, pods=pod, templates=templates)
+    where = f"{tmp_path}/pods.yaml, {tmp_path}/templates.yaml"
+    assert told.startswith(f"not applied to the cluster: 1 Pod, 2 WorkflowTemplate in {where}; ")
+    assert told.endswith(": kubectl apply -f FILE")
+    bus = made("EventBus", "default", jetstream={"version": "latest"})
+    assert leave(one, tmp_path, caplog, bus=bus) == [], "others of our own kinds change nothing"
+    [told] = leave(one, tmp_path, caplog, templates=made("WorkflowTemplate", "a", entrypoint="main"))
+    assert told.startswith(f"not applied to the cluster: 1 Pod, 1 WorkflowTemplate in {where}; ")
+    assert leave(one, tmp_path, caplog, pods="", templates="") == []
+
+
+def test_secrets_are_not_left_out_and_nothing_is_told_of_them(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+):
+    """They count where the cluster has none."""
+    objects = "apiVersion: v1\nkind: {}\nmetadata: {{name: x}}\n---\n"
+    both = objects.format("Secret") + objects.format("ConfigMap")
+    assert leave(Cluster(Where("shop")), tmp_path, caplog, both=both) == []
+
+
+def test_of_many_files_some_are_named(tmp_path: Path, caplog: pytest.LogCaptureFixture):
+    files = {f"f{number}": made("Workflow", f"w{number}") for number in range(9)}
+    [told] = leave(Cluster(Where("shop")), tmp_path, caplog, **files)
+    assert told.startswith("not applied to the cluster: 9 Workflow in ")
+    assert "f4.yaml and 4 more files; " in told
