@@ -13,6 +13,7 @@ from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager, suppress
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from events.clients import amqp_values
 from events.clients.http import Sessions
 from events.clients.secrets import Ref, Secrets
 from events.clients.streams import Stream, close_stream, open_stream
@@ -124,6 +125,7 @@ def made(
 
     streams: list[Stream] = []
     return Connection(url, transport_factory=Guarded()), streams
+    amqp_values.install()
 
 
 @contextmanager

@@ -115,6 +115,44 @@ async def test_what_is_not_set_is_empty(rabbitmq_server: RabbitMQ, name: str):
         assert rig.emitted[0].id is None
 
 
+@pytest.mark.parametrize(
+    ("wire", "properties", "shown"),
+    [
+        ("shortstr", {"correlation_id": b"\xffid"}, {"correlationId": "\ufffdid"}),
+        ("timestamp", {"timestamp": 1784376000123}, {"timestamp": "2026-07-18 12:00:00.123 +0000 UTC"}),
+        ("timestamp", {"timestamp": 1784376000 * 10**9}, {"timestamp": "2026-07-18 12:00:00 +0000 UTC"}),
+        ("table", {"headers": b"\x00\x00\x00\x03\x01\xffV"}, {}),
+    ],
+    ids=["not-utf-8", "milliseconds", "nanoseconds", "headers"],
+)  # fmt: skip
+async def test_values_that_the_library_cannot_read_end_no_connection(
+    rabbitmq_server: RabbitMQ,
+    channel: AbstractChannel,
+    name: str,
+    monkeypatch: pytest.MonkeyPatch,
+    wire: str,
+    properties: dict[str, Any],
+    shown: dict[str, str],
+):
+    """The broker would deliver such a message again and again."""
+    from pamqp import encode
+
+    written = {
+        "shortstr": lambda value: bytes((len(value),)) + (value if type(value) is bytes else value.encode()),
+        "timestamp": lambda value: value.to_bytes(8),
+        "table": lambda value: value,
+    }
+    async with rigged() as rig:
+        await begin(rig, rabbitmq_server, name)
+        with monkeypatch.context() as patched:
+            patched.setitem(encode.METHODS, wire, written[wire])
+            await send(channel, name, b"a", **properties)
+        await send(channel, name, b"b")
+        await rig.until(2)
+        assert [one["body"] for one in rig.data] == ["YQ==", "Yg=="]
+        assert {key: rig.data[0][key] for key in shown} == shown
+
+
 async def publish_bare(rig: Rig, broker: RabbitMQ, exchange: str, body: bytes) -> None:
     """A message without any property, which aiormq would not send."""
     message = {
