@@ -72,7 +72,12 @@ class Channel(NamedTuple):
     place: str
 
     async def lost(self) -> None:
-        """Waits for its end, and raises why: Retryable or Permanent."""
+        """Waits for its end, and raises why: Retryable or Permanent.
+
+        RabbitMQ closes the channel of one that acknowledged nothing for half an hour (consumer_timeout).
+        """
+        from aiormq.exceptions import ChannelPreconditionFailed
+
         cancelled = asyncio.get_running_loop().create_future()
 
         async def tell(_: Any) -> None:
@@ -82,8 +87,11 @@ class Channel(NamedTuple):
         self.use.on_consumer_cancel_callbacks.add(tell)
         with translated(self.place):
             await asyncio.wait([cancelled, self.use.closing], return_when=asyncio.FIRST_COMPLETED)
-            if self.use.closing.done():
-                self.use.closing.result()
+            try:
+                if self.use.closing.done():
+                    self.use.closing.result()
+            except ChannelPreconditionFailed as exc:  # of time: what was declared did fit
+                raise Retryable(f"{self.place}: {said_by(exc)}") from exc
         raise Retryable(f"{self.place}: the broker has ended the consumer; was the queue deleted?")
 
 
@@ -117,6 +125,7 @@ def made(
     from aiormq.connection import Connection, TransportFactory
 
     logging.getLogger("aiormq").setLevel(logging.CRITICAL)  # whatever it logs is raised too
+    amqp_values.install()
 
     class Guarded(TransportFactory):
         async def create(self, url: URL, **_: Any) -> Stream:
@@ -125,7 +134,6 @@ def made(
 
     streams: list[Stream] = []
     return Connection(url, transport_factory=Guarded()), streams
-    amqp_values.install()
 
 
 @contextmanager
@@ -161,7 +169,7 @@ def meaning(place: str, exc: Exception) -> EventsError:
     """Whose fault it is: a lost connection and a queue in use pass, refusals do not."""
     from aiormq import exceptions as known
 
-    said = " ".join(str(part) for part in exc.args if part) or type(exc).__name__
+    said = said_by(exc)
     if isinstance(exc, (known.ProbableAuthenticationError, known.AuthenticationError)):
         return Permanent(f"{place}: login refused; check user and password")
     if isinstance(exc, known.ChannelAccessRefused) and "exclusive use" not in said:
@@ -172,3 +180,7 @@ def meaning(place: str, exc: Exception) -> EventsError:
     if isinstance(exc, wrong):
         return Permanent(f"{place}: {said}")
     return Retryable(f"{place}: {said}")
+
+
+def said_by(exc: Exception) -> str:
+    return " ".join(str(part) for part in exc.args if part) or type(exc).__name__

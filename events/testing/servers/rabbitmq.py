@@ -25,15 +25,20 @@ USER, PASSWORD = "guest", "guest"
 
 
 class RabbitMQ(Server):
-    """`extra` is text for the end of rabbitmq.conf; `tls` the certificate of a second port (`tls_port`)."""
+    """What can be chosen.
+
+    extra     text for the end of rabbitmq.conf
+    tls       certificate of a second port (`tls_port`)
+    advanced  text of advanced.config: Erlang terms
+    """
 
     name = "rabbitmq"
     origin = PACKAGE
     port_count = 5
 
-    def __init__(self, extra: str = "", *, tls: Pair | None = None) -> None:
+    def __init__(self, extra: str = "", *, tls: Pair | None = None, advanced: str = "[].") -> None:
         super().__init__()
-        self.extra, self.tls = extra, tls
+        self.extra, self.tls, self.advanced = extra, tls, advanced
 
     @property
     def url(self) -> str:
@@ -61,6 +66,7 @@ class RabbitMQ(Server):
                 f"ssl_options.keyfile = {pem}\nssl_options.cacertfile = {pem}\n"
             )
         (self.folder / "rabbitmq.conf").write_text(f"{text}{self.extra}\n")
+        (self.folder / "advanced.config").write_text(f"{self.advanced}\n")
         (self.folder / "plugins").write_text("[rabbitmq_management].\n")
 
     def command(self) -> list[str]:
@@ -78,6 +84,7 @@ class RabbitMQ(Server):
             "HOME": here,
             "ERL_EPMD_PORT": str(self.ports[3]),
             "ERL_EPMD_ADDRESS": "127.0.0.1",
+            "RABBITMQ_ADVANCED_CONFIG_FILE": f"{here}/advanced.config",
             "RABBITMQ_CONFIG_FILE": f"{here}/rabbitmq",
             "RABBITMQ_CONF_ENV_FILE": f"{here}/none",
             "RABBITMQ_DIST_PORT": str(self.ports[2]),

@@ -306,6 +306,27 @@ async def test_a_connection_that_is_cut_is_made_anew(
 # what goes wrong
 
 
+async def test_a_bus_that_is_away_for_longer_than_the_broker_waits(own: Any, name: str):
+    """Half an hour, unless it is told otherwise: it closes the channel then."""
+    broker = own(RabbitMQ(advanced="[{rabbit, [{channel_tick_interval, 500}, {consumer_timeout, 1000}]}]."))
+    connection = await aiormq.connect(broker.url)
+    try:
+        async with rigged() as rig:
+            await begin(rig, broker, name, supervised=True)
+            rig.hold.clear()
+            await send(await connection.channel(), name, b"a")
+            async with asyncio.timeout(20):
+                while not rig.failures:
+                    await asyncio.sleep(0.05)
+            assert isinstance(rig.failures[0], Retryable)
+            assert "delivery acknowledgement on channel 1 timed out" in str(rig.failures[0])
+            rig.hold.set()
+            await rig.until(1, 20)
+            assert [one["body"] for one in rig.data] == ["YQ=="]
+    finally:
+        await connection.close()
+
+
 async def refusal(broker: RabbitMQ, name: str, secrets: Any = None, **more: Any) -> str:
     async with rigged(secrets) as rig:
         with pytest.raises(Permanent) as caught:
