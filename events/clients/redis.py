@@ -26,6 +26,9 @@ TIMEOUT = 10.0
 
 PORT = 6379
 
+PASSING = frozenset({"BUSY", "LOADING", "MASTERDOWN", "MISCONF", "NOREPLICAS", "TRYAGAIN"})
+"""Answers of a server that cannot now: a script runs, a disk is full, replicas or a master are away."""
+
 
 class Server(NamedTuple):
     """Where, as whom, which database."""
@@ -146,6 +149,6 @@ def meaning(place: str, exc: Exception) -> Retryable | Permanent:
     if isinstance(exc, known.TimeoutError):
         return Retryable(f"{place}: no answer in time")
     passing = (known.ConnectionError, known.OutOfMemoryError, known.ReadOnlyError, known.ClusterDownError)
-    if isinstance(exc, passing):
+    if isinstance(exc, passing) or code in PASSING:
         return Retryable(f"{place}: {said}")
     return Refused(f"{place}: {said}", code)

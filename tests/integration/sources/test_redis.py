@@ -230,6 +230,24 @@ async def test_a_group_that_was_deleted_goes_on_where_it_was(redis_server: Redis
 
 
 async def test_a_slow_bus_stops_the_reading(redis_server: Redis, client: Client):
+async def test_a_server_that_takes_no_writes_for_a_while_is_asked_again(own: Any):
+    """Its replicas are away: reading as a group is writing."""
+    server = own(Redis())
+    async with rigged() as rig, Client(port=server.port) as client:
+        await rig.start(
+            "redisStream", {"hostAddress": server.address, "streams": ["orders"]}, supervised=True
+        )
+        await client.config_set("min-replicas-to-write", 1)
+        async with asyncio.timeout(10):
+            while not rig.failures:
+                await asyncio.sleep(0.05)
+        await client.config_set("min-replicas-to-write", 0)
+        await client.xadd("orders", {"n": "1"})
+        await rig.until(1)
+    assert isinstance(rig.failures[0], Retryable)
+    assert "NOREPLICAS" in str(rig.failures[0])
+
+
     async with rigged() as rig:
         await begin(rig, redis_server, "redisStream", maxMsgCountPerRead=5)
         rig.hold.clear()
