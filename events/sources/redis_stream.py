@@ -4,16 +4,18 @@ Spec      EventSource.spec.redisStream.<eventName>
 Payload   {stream, message_id, values, metadata}; values is a map of text
 Delivery  at least once: an entry is acknowledged only after the bus has stored the event. What this source
           had taken before a restart comes first; what another member of the group took and left for a
-          minute is taken over (Redis 6.2 or newer). Stream and entry id make a redelivery harmless
+          minute is taken over (Redis 6.2 or newer). An id of stream, entry and content makes a redelivery
+          harmless, and an entry of another stream of that name with the same number another event
 Group     created where it is missing, also with the stream itself, so that nothing added later is missed.
           Deleted while we read, it goes on behind the last entry; in a stream that was deleted and begun
-          anew (its ids are lower), with the first
+          anew (we were told, or its ids are lower), with the first
 Upstream  pkg/eventsources/sources/redis_stream/start.go
 """
 
 from __future__ import annotations
 
 import asyncio
+import hashlib
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, ClassVar, NamedTuple
 
@@ -62,6 +64,10 @@ IDLE_MS = 60_000
 RECLAIM = 30.0
 """Seconds between looks for such entries."""
 
+DELETED = "UNBLOCKED"
+"""A stream was deleted while we waited for its entries: the next one of its name is another."""
+
+FIRST = "0"
 NEW = ">"
 """Instead of an id: entries that nobody in the group has got yet."""
 
@@ -105,11 +111,13 @@ class RedisStreamSource(Source[RedisStreamConfig]):
             try:
                 await self._consume(group, emit)
             except Refused as exc:
+                if exc.code == DELETED:
+                    self._newest = dict.fromkeys(cfg.streams, FIRST)
                 raise gone(exc) from exc
 
     async def _consume(self, group: Group, emit: Emit) -> None:
         metadata = metadata_json(self.cfg.metadata)
-        places = dict.fromkeys(self.cfg.streams, "0")  # what we had taken before comes first
+        places = dict.fromkeys(self.cfg.streams, FIRST)  # what we had taken before comes first
         clock = asyncio.get_running_loop().time
         reclaimed = clock()
         while True:
@@ -157,10 +165,10 @@ class Group:
             found = await self._link.call("XINFO", "STREAM", stream)
         except Refused as exc:
             if "no such key" in str(exc):
-                return "0"
+                return FIRST
             raise
         facts = dict(zip(found[::2], found[1::2], strict=True))
-        return last if order(facts[b"last-generated-id"].decode()) >= order(last) else "0"
+        return last if order(facts[b"last-generated-id"].decode()) >= order(last) else FIRST
 
     async def read(self, places: dict[str, str], count: int) -> list[Entry]:
         """Entries of each stream after its place; waits a little when all places are `NEW`."""
@@ -210,7 +218,7 @@ def newest(entries: Sequence[Entry]) -> dict[str, str]:
 def order(number: str) -> tuple[int, int]:
     """By which ids compare."""
     time, _, count = number.partition("-")
-    return int(time), int(count)
+    return int(time), int(count or 0)
 
 
 def payload(entry: Entry, metadata: bytes) -> Payload:
@@ -220,9 +228,9 @@ def payload(entry: Entry, metadata: bytes) -> Payload:
     data = b'{"stream":%b,"message_id":"%b","values":%b%b}' % (
         orjson.dumps(stream), entry.id, values, metadata,
     )  # fmt: skip
-    return Payload(data, f"{stream}:{number}")
+    return Payload(data, f"{stream}:{number}:{hashlib.sha256(values).hexdigest()[:16]}")
 
 
 def gone(exc: Refused) -> Refused | Retryable:
     """A stream or group that was deleted while we read is made anew."""
-    return Retryable(str(exc)) if exc.code in {"NOGROUP", "UNBLOCKED"} else exc
+    return Retryable(str(exc)) if exc.code in {"NOGROUP", DELETED} else exc

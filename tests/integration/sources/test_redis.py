@@ -115,7 +115,7 @@ async def test_an_entry_has_its_id_and_is_acknowledged(redis_server: Redis, clie
                 "metadata": {"team": "a"},
             }
         ]
-        assert rig.emitted[0].id == "orders:1647495121754-0"
+        assert (rig.emitted[0].id or "").startswith("orders:1647495121754-0:")
         await asyncio.sleep(0.1)
         assert (await client.xpending("orders", "argo-events-cg"))["pending"] == 0
         [group] = await client.xinfo_groups("orders")
@@ -130,7 +130,7 @@ async def test_equal_ids_of_two_streams_are_two_events(redis_server: Redis, clie
         for stream in "ab":
             await client.xadd(stream, {"k": "v"}, id="5-0")
         await rig.until(2)
-        assert sorted(str(payload.id) for payload in rig.emitted) == ["a:5-0", "b:5-0"]
+        assert sorted(str(payload.id)[:6] for payload in rig.emitted) == ["a:5-0:", "b:5-0:"]
 
 
 async def test_a_group_that_is_there_goes_on_where_it_is(redis_server: Redis, client: Client):
@@ -196,7 +196,7 @@ async def test_a_server_without_the_command_to_take_over(own: Any, monkeypatch: 
             await rig.until(number + 1)
 
 
-@pytest.mark.parametrize("later", ["7-0", "3-0"], ids=["higher-ids", "lower-ids"])
+@pytest.mark.parametrize("later", ["7-0", "5-0", "3-0"], ids=["higher-ids", "the-same", "lower-ids"])
 async def test_a_stream_that_was_deleted_is_made_anew_and_nothing_is_missed(
     redis_server: Redis, client: Client, later: str
 ):
@@ -210,6 +210,7 @@ async def test_a_stream_that_was_deleted_is_made_anew_and_nothing_is_missed(
         await client.xadd("orders", {"n": "2"}, later)
         await rig.until(2)
         assert [one["values"]["n"] for one in rig.data] == ["1", "2"]
+        assert len({payload.id for payload in rig.emitted}) == 2
         assert all(isinstance(one, Retryable) for one in rig.failures)
 
 
@@ -229,7 +230,6 @@ async def test_a_group_that_was_deleted_goes_on_where_it_was(redis_server: Redis
         assert [one["values"]["n"] for one in rig.data] == ["0", "1", "2", "3"]
 
 
-async def test_a_slow_bus_stops_the_reading(redis_server: Redis, client: Client):
 async def test_a_server_that_takes_no_writes_for_a_while_is_asked_again(own: Any):
     """Its replicas are away: reading as a group is writing."""
     server = own(Redis())
@@ -248,6 +248,7 @@ async def test_a_server_that_takes_no_writes_for_a_while_is_asked_again(own: Any
     assert "NOREPLICAS" in str(rig.failures[0])
 
 
+async def test_a_slow_bus_stops_the_reading(redis_server: Redis, client: Client):
     async with rigged() as rig:
         await begin(rig, redis_server, "redisStream", maxMsgCountPerRead=5)
         rig.hold.clear()
