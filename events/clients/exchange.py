@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from events.clients.http import BODY_KEPT, DRAINED, first_bytes, refusal, shown
 from events.clients.lane import Lanes, Limits, NoConnection, Place, place_of
+from events.clients.network import reason
 from events.errors import EventsError, Permanent, Retryable
 
 if TYPE_CHECKING:
@@ -121,7 +122,7 @@ def meaning(what: str, exc: Exception) -> EventsError:
     cause = getattr(exc, "certificate_error", None) or getattr(exc, "os_error", None) or exc.__cause__ or exc
     if isinstance(cause, ssl.SSLError) and not isinstance(cause, INTERRUPTED):
         return Permanent(f"{what}: TLS: {getattr(cause, 'verify_message', '') or cause.reason or cause}")
-    return Retryable(f"{what}: {exc or type(exc).__name__}")
+    return Retryable(f"{what}: {reason(exc)}")
 
 
 async def _exchange(

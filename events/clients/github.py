@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import orjson
 
+from events.clients.network import reason
 from events.errors import MissingExtra, Permanent, Retryable
 
 if TYPE_CHECKING:
@@ -100,7 +101,7 @@ async def request(
     except aiohttp.InvalidURL as exc:
         raise Permanent(f"not a URL: {url!r}") from exc
     except (aiohttp.ClientError, TimeoutError) as exc:
-        raise Retryable(f"{method} {url}: {exc or 'no answer'}") from exc
+        raise Retryable(f"{method} {url}: {reason(exc)}") from exc
 
 
 def checked(answer: aiohttp.ClientResponse, text: bytes, what: str) -> Any:

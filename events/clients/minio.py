@@ -21,6 +21,7 @@ import msgspec
 
 from events.clients.aws import NEXT_STEP
 from events.clients.http import first_bytes, refusal
+from events.clients.network import reason
 from events.errors import EventsError, Permanent, Retryable, shorten
 
 if TYPE_CHECKING:
@@ -163,7 +164,7 @@ async def _get(
                 deadline.reschedule(None)
                 yield answer
     except aiohttp.ClientError as exc:
-        said = f"{stream}: {refusal(exc) or exc}"
+        said = f"{stream}: {refusal(exc) or reason(exc)}"
         tls = isinstance(exc, aiohttp.ClientConnectorCertificateError | aiohttp.ClientConnectorSSLError)
         raise (Permanent(said) if tls or refusal(exc) else Retryable(said)) from exc
     except TimeoutError as exc:

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlencode, urlsplit
 
 from events.clients.http import first_bytes, refusal, shown
+from events.clients.network import reason
 from events.errors import EventsError, Permanent, Retryable
 
 if TYPE_CHECKING:
@@ -154,4 +155,4 @@ async def fetch(session: aiohttp.ClientSession, url: str, limit: int) -> bytes:
         raise Retryable(f"{shown(url)}: no answer within {ANSWERS_WITHIN:.0f} s") from exc
     except (aiohttp.ClientError, OSError) as exc:
         failure = Permanent if refusal(exc) else Retryable
-        raise failure(f"{shown(url)}: {refusal(exc) or exc}") from exc
+        raise failure(f"{shown(url)}: {refusal(exc) or reason(exc)}") from exc

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import ssl
 from collections.abc import Iterator
 from contextlib import AsyncExitStack, contextmanager
 from urllib.parse import urlsplit
 
 from events.clients.http import Refused, Sessions
+from events.clients.network import reason
 from events.errors import Permanent, Retryable
 
 CONNECT_TIMEOUT = 10.0
@@ -46,9 +46,7 @@ def translated(place: str) -> Iterator[None]:
     except ssl.SSLError as exc:
         raise tls_failed(place, exc) from exc
     except OSError as exc:
-        number = exc.errno or 0
-        why = os.strerror(number) if number > 0 else exc
-        raise Retryable(f"{place}: {why}; is the server running there?") from exc
+        raise Retryable(f"{place}: {reason(exc)}; is the server running there?") from exc
     except EOFError as exc:
         raise Retryable(f"{place}: the server closed the connection") from exc
 

@@ -10,6 +10,7 @@ from typing import Any
 import orjson
 
 from events.clients.http import retry_after
+from events.clients.network import reason
 from events.errors import EventsError, Permanent, Retryable, shorten
 from events.kube._base import Conflict, Expired, Forbidden, Invalid, NotFound
 
@@ -79,6 +80,6 @@ def unreachable(error: BaseException, host: str) -> Retryable:
     """A network error as ours."""
     if isinstance(error, TimeoutError):
         return Retryable(f"API server {host} did not answer in time")
-    cause = getattr(error, "certificate_error", None) or getattr(error, "os_error", None) or error
-    said = getattr(cause, "strerror", None) or str(cause) or type(cause).__name__
-    return Retryable(f"API server {host} cannot be reached: {said}; is the address right and the server up?")
+    return Retryable(
+        f"API server {host} cannot be reached: {reason(error)}; is the address right and the server up?"
+    )

@@ -17,6 +17,7 @@ from typing import NamedTuple
 
 from aiohttp import web
 
+from events.clients.network import reason
 from events.errors import Permanent, Retryable
 
 BODY_DEADLINE = 30.0
@@ -152,7 +153,7 @@ class Listeners:
             await site.start()
         except OSError as exc:
             await served.runner.cleanup()
-            raise Retryable(f"cannot listen on {self.host}:{port}: {exc.strerror or exc}") from exc
+            raise Retryable(f"cannot listen on {self.host}:{port}: {reason(exc)}") from exc
         if port == 0:
             port = served.runner.addresses[0][1]
         self._ports[port] = served

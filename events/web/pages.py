@@ -9,6 +9,7 @@ from typing import Any
 import orjson
 from aiohttp import web
 
+from events.clients.network import reason
 from events.errors import Retryable
 
 Report = Callable[[], dict[str, Any]]
@@ -52,7 +53,7 @@ class Server:
             await web.TCPSite(self._runner, host, port).start()
         except OSError as exc:
             await self._runner.cleanup()
-            raise Retryable(f"cannot listen on {host}:{port}: {exc.strerror or exc}") from exc
+            raise Retryable(f"cannot listen on {host}:{port}: {reason(exc)}") from exc
         found: int = self._runner.addresses[0][1]
         return found
 

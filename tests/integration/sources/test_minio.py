@@ -198,7 +198,7 @@ async def test_a_server_that_is_down_and_one_that_is_not_minio():
     async with rigged(SECRETS) as rig:
         down = await failure(rig, raw_of("127.0.0.1:9"))
         assert isinstance(down, Retryable)
-        assert str(down).startswith("MinIO bucket 'input' (http://127.0.0.1:9): Cannot connect")
+        assert str(down) == "MinIO bucket 'input' (http://127.0.0.1:9): Connection refused"
     target = Target()
     async with rigged(SECRETS) as rig, serving(target.handle) as url:
         target.answers = [web.Response(status=404, text="not found")]
