@@ -15,7 +15,7 @@ import orjson
 from events.bus._base import Bus, DecisionQuery, EventQuery
 from events.event import FILTERED, TRIGGER_ROLE, Decision, Delivery, Event, Position
 from events.runtime.plans import SensorPlan, TriggerPlan, compile_sensor
-from events.runtime.records import Body, Parked, SensorRecord, body_key, decode, revision_key
+from events.runtime.records import Body, Parked, SensorRecord, decode, read_body, revision_key
 from events.sensors.explain import Step, decisive, trace
 from events.sensors.misses import near_misses
 from events.sensors.moments import moment
@@ -127,7 +127,7 @@ class History:
         for name, bus in self._buses.items():
             for shard, found, record in await parked(bus):
                 if found == firing:
-                    data = await bus.blob(shard, body_key(firing))
+                    data = await read_body(bus, shard, firing, record.pieces)
                     return {**msgspec.to_builtins(letter(name, firing, record)), **body_view(data)}
         return None
 

@@ -10,7 +10,7 @@ import msgspec
 from events.errors import EvaluationError
 from events.event import DLQ_ROLE, Firing, Outcome, Position, Request, firing_id
 from events.runtime.progress import Place
-from events.runtime.records import Body, Parked, encode, storable, stripped
+from events.runtime.records import Body, Parked, encode, in_pieces, storable, stripped
 
 if TYPE_CHECKING:
     from events.runtime.plans import TriggerPlan
@@ -31,12 +31,13 @@ class Verdict(NamedTuple):
 class Job:
     """One firing. `place` is open until it is recorded; `firing` None: the bus has it; `since`: loop time.
 
-    `turn`: its number among those that wait in an ordered lane; 0: it never did.
+    `turn`: its number among those that wait in an ordered lane; 0: it never did. `pieces`: how many
+    blobs its body lies in.
     """
 
     __slots__ = (
-        "attempt", "due_ns", "error", "firing", "first_ns", "id", "keys", "limited", "parked", "place",
-        "plan", "position", "replay", "request", "revision", "role", "since", "turn",
+        "attempt", "due_ns", "error", "firing", "first_ns", "id", "keys", "limited", "parked", "pieces",
+        "place", "plan", "position", "replay", "request", "revision", "role", "since", "turn",
     )  # fmt: skip
 
     def __init__(self, plan: TriggerPlan, firing: Firing, position: Position, place: Place | None) -> None:
@@ -49,6 +50,7 @@ class Job:
         self.due_ns = self.first_ns = 0
         self.since = 0.0
         self.parked = self.limited = False
+        self.pieces = 1
         self.error = ""
 
     @classmethod
@@ -62,6 +64,7 @@ class Job:
         job.due_ns, job.revision = record.due_ns or 0, record.revision
         job.since, job.turn = 0.0, 0
         job.parked = job.limited = True
+        job.pieces = record.pieces
         return job
 
     def record(self, due_ns: int | None) -> bytes:
@@ -71,8 +74,15 @@ class Job:
                 sensor=self.plan.sensor, trigger=self.plan.name, role=self.role, replay=self.replay,
                 position=self.position, events=self.keys, attempt=self.attempt, first_ns=self.first_ns,
                 due_ns=due_ns, revision=self.revision, error=storable(self.error),
+                pieces=self.pieces,
             )
         )  # fmt: skip
+
+    def blobs(self, most: int) -> dict[str, bytes]:
+        """The body as blobs of at most so many bytes; the record made after this says how many."""
+        made = in_pieces(self.id, self.body(), most)
+        self.pieces = len(made)
+        return made
 
     def body(self) -> bytes:
         """Events and request, rendered if it was not yet: what is kept is kept as rendered."""

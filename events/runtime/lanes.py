@@ -28,7 +28,7 @@ from events.event import (
 from events.lang.backoff import Backoff
 from events.runtime.jobs import Job, Verdict, successor_of
 from events.runtime.pace import Pace
-from events.runtime.records import body_key, parked_key, storable
+from events.runtime.records import body_keys, parked_key, storable
 from events.runtime.turns import turns
 
 if TYPE_CHECKING:
@@ -145,7 +145,7 @@ class Lane:
             self._desk.start(f"trigger/{self.plan.label}", self._work(job))
 
     def _next(self) -> Job | None:
-        """The firing that may run now; otherwise a timer is set for when one may."""
+        """The firing that may run now, which counts as running; otherwise a timer is set for when one may."""
         job = None if self._stopped else self._waiting.first()
         if job is None:
             return None
@@ -156,6 +156,7 @@ class Lane:
             self._wake(ready - now)
             return None
         self._waiting.pop()
+        self._running.add(job)
         self.pace.take(now, waited=self._late)
         self._late = self._late and bool(self._waiting)
         return job
@@ -177,7 +178,6 @@ class Lane:
         """Run firings one after another until none may run now."""
         try:
             while job is not None:
-                self._running.add(job)
                 try:
                     await self._run(job)
                 finally:
@@ -266,7 +266,7 @@ class Lane:
         records: dict[str, bytes | None] = {}
         blobs: dict[str, bytes] = {}
         if successor is not None:
-            blobs[body_key(successor.id)] = successor.body()
+            blobs |= successor.blobs(self._desk.recorder.largest)
             records[parked_key(successor.id)] = successor.record(successor.due_ns)
         if result != PARAMETER_ERROR:
             result = FAILED if job.role == DLQ_ROLE else DEAD_LETTERED
@@ -287,7 +287,7 @@ class Lane:
         successor: Job | None,
     ) -> None:
         if not job.parked and job.firing is not None:
-            blobs[body_key(job.id)] = job.body()
+            blobs |= job.blobs(self._desk.recorder.largest)
         records[parked_key(job.id)] = job.record(None)
         job.parked = True
         self._decide(
@@ -299,7 +299,7 @@ class Lane:
 
     def _park(self, job: Job) -> None:
         """Keep the firing as a record, so that the mark may pass its event."""
-        blobs = {} if job.parked else {body_key(job.id): job.body()}
+        blobs = {} if job.parked else job.blobs(self._desk.recorder.largest)
         job.parked = True
         self._open.pop(job, None)
         place, job.place = job.place, None
@@ -377,5 +377,5 @@ class Lane:
             place, job.place = job.place, None
         self._desk.recorder.note(
             decision=decision, records={parked_key(job.id): None} if forget else records, blobs=blobs,
-            drop_blobs=(body_key(job.id),) if forget else (), closes=place, then=then,
+            drop_blobs=body_keys(job.id, job.pieces) if forget else (), closes=place, then=then,
         )  # fmt: skip

@@ -27,7 +27,7 @@ from events.runtime.memory import Held, Memory
 from events.runtime.plans import SensorPlan, TriggerPlan
 from events.runtime.progress import Progress
 from events.runtime.recorder import Late, Recorder
-from events.runtime.records import body_key, parked_key
+from events.runtime.records import parked_key
 from events.runtime.roster import Entry, Roster
 from events.runtime.scripts import Judged
 from events.sensors.dependencies import Verdict
@@ -145,12 +145,12 @@ class Matcher:
         owner.before_offer(trigger, found)
         pending = memory.offer(trigger.condition, passed, found)
         jobs = [job for chosen in pending.chosen if (job := self._completed(trigger, chosen, found))]
+        blobs = {key: data for job in jobs for key, data in job.blobs(owner.recorder.largest).items()}
         records: dict[str, Late] = {parked_key(job.id): job.record(job.due_ns) for job in jobs}
         records[memory.key] = memory.record
         owner.recorder.note(
             decision=None if pending.chosen else self._waits(trigger, memory, passed[-1][0], found),
-            records=records, blobs={body_key(job.id): job.body() for job in jobs}, held=pending.blobs,
-            drop_blobs=pending.drops,
+            records=records, blobs=blobs, held=pending.blobs, drop_blobs=pending.drops,
             closes=owner.progress.open(found.position),
             then=(lambda: self._submit_all(jobs)) if jobs else None,
         )  # fmt: skip

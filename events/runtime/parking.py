@@ -18,7 +18,16 @@ from events.runtime.jobs import Job
 from events.runtime.lanes import REMOVED
 from events.runtime.progress import Place, Progress
 from events.runtime.recorder import Recorder
-from events.runtime.records import Body, Parked, body_key, decode, encode, parked_key
+from events.runtime.records import (
+    Body,
+    Parked,
+    body_key,
+    body_keys,
+    decode,
+    encode,
+    parked_key,
+    read_body,
+)
 from events.runtime.roster import Roster
 
 if TYPE_CHECKING:
@@ -124,7 +133,7 @@ class Parking:
 
         While the bus is away it is asked again, which is no attempt. Raises Damaged.
         """
-        data = await self._body(job.id)
+        data = await self._body(job)
         if data is None:
             raise Damaged(f"the body of firing {job.id} is not there")
         body = decode(data, Body, body_key(job.id))
@@ -135,11 +144,11 @@ class Parking:
         if body.request is not None:
             self._restore_request(job, body.kind, body.request)
 
-    async def _body(self, firing: str) -> bytes | None:
+    async def _body(self, job: Job) -> bytes | None:
         attempt = 0
         while True:
             try:
-                return await self._owner.bus.blob(self._owner.shard, body_key(firing))
+                return await read_body(self._owner.bus, self._owner.shard, job.id, job.pieces)
             except Retryable as exc:
                 attempt += 1
                 await asyncio.sleep(backoff(attempt, self._owner.chance(), exc.after))
@@ -172,13 +181,17 @@ class Parking:
 
     async def _send_again(self, job: Job, plan: TriggerPlan, *, render: bool) -> None:
         job.attempt, job.due_ns = 0, self._owner.now_ns()
-        blobs = {}
+        blobs: dict[str, bytes] = {}
+        before = body_keys(job.id, job.pieces)
         if render:
             await self.load(job)
             assert job.firing is not None
             job.plan, job.revision, job.request = plan, plan.revision, plan.render(job.firing)
-            blobs = {body_key(job.id): job.body()}
-        self._owner.recorder.note(records={parked_key(job.id): job.record(job.due_ns)}, blobs=blobs)
+            blobs = job.blobs(self._owner.recorder.largest)
+        self._owner.recorder.note(
+            records={parked_key(job.id): job.record(job.due_ns)}, blobs=blobs,
+            drop_blobs=before[job.pieces :],
+        )  # fmt: skip
         await self._owner.recorder.flush()
         self._owner.submit(job)
 

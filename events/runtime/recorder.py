@@ -95,6 +95,8 @@ class Recorder:
     ) -> None:
         self._outage = Outage(bus.name) if outage is None else outage
         self._bus, self._shard, self._lease, self._progress = bus, shard, lease, progress
+        self.largest = bus.max_event_bytes
+        """Bytes of one blob."""
         self._group = Group()
         self._hurry = asyncio.Event()
         self._room = asyncio.Event()

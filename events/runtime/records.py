@@ -4,7 +4,8 @@ sensor/<name>                     its revisions over the log, and where each dep
 condition/<sensor>/<trigger>      what an AND holds
 parked/<firing id>                a firing that waits, or a dead letter
 blob held/<sensor>/<trigger>/...  one held event
-blob body/<firing id>             the chosen events and the rendered request
+blob body/<firing id>             the chosen events and the rendered request; what one blob cannot
+                                  hold goes on in body/<firing id>/1, .../2
 blob revision/<sensor>/<hash>     a sensor's spec
 """
 
@@ -14,7 +15,7 @@ from typing import TypeVar
 
 import msgspec
 
-from events.bus._base import Mark
+from events.bus._base import Bus, Mark
 from events.errors import Damaged
 from events.event import Event, EventKey, Position
 
@@ -81,6 +82,8 @@ class Parked(msgspec.Struct, kw_only=True):
     due_ns: int | None
     revision: str
     error: str = ""
+    pieces: int = 1
+    """How many blobs have its body."""
     format: int = FORMAT
 
 
@@ -141,6 +144,24 @@ def parked_key(firing: str) -> str:
 
 def body_key(firing: str) -> str:
     return f"body/{firing}"
+
+
+def body_keys(firing: str, pieces: int) -> list[str]:
+    """The blobs that a body of so many pieces lies in."""
+    return [body_key(firing), *(f"{body_key(firing)}/{number}" for number in range(1, pieces))]
+
+
+def in_pieces(firing: str, body: bytes, most: int) -> dict[str, bytes]:
+    """A body as blobs of at most so many bytes: several events and a request may be more than a bus takes."""
+    cut = [body[at : at + most] for at in range(0, len(body), most)]
+    return dict(zip(body_keys(firing, len(cut)), cut, strict=True))
+
+
+async def read_body(bus: Bus, shard: int, firing: str, pieces: int) -> bytes | None:
+    """A parked firing's body; None when some of it is gone. Raises BusUnavailable."""
+    found = [await bus.blob(shard, key) for key in body_keys(firing, pieces)]
+    whole = [piece for piece in found if piece is not None]
+    return b"".join(whole) if len(whole) == pieces else None
 
 
 def held_key(sensor: str, trigger: str, dependency: str, position: Position) -> str:

@@ -197,10 +197,16 @@ class CrashRig(Rig):
             60.0,
         )
         await self.quiet()
-        await self.until(
-            lambda: not any(lane.running or lane.waiting for lane in self.runner.lanes.values()), 60.0
-        )
-        await self.runner.recorder.flush()
+        idle = False
+        while not idle:
+            await self.until(lambda: not self.busy, 60.0)
+            await self.runner.recorder.flush()
+            idle = not self.busy  # what is stored now may have been waited for
+
+    @property
+    def busy(self) -> bool:
+        """Whether a firing runs or waits: not all of them are expected to be done."""
+        return any(lane.running or lane.waiting for lane in self.runner.lanes.values())
 
     def events(self, name: str) -> set[frozenset[tuple[str, str]]]:
         return events_of([shot.events for shot in self.done.get(name, [])])

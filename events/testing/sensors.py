@@ -15,6 +15,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from typing import Any
 
+import msgspec
 import pytest
 
 from events.aio import Group
@@ -37,6 +38,7 @@ from events.event import (
 from events.manifest import load_objects
 from events.observability.metrics import Metrics
 from events.runtime.plans import SensorPlan, TriggerPlan, compile_sensor
+from events.runtime.records import body_keys
 from events.runtime.remote import Remote
 from events.runtime.scripts import Judge
 from events.runtime.shard import ShardRunner
@@ -78,8 +80,6 @@ class Target:
         return None
 
     def read_request(self, kind: str, data: bytes) -> Request:
-        import msgspec
-
         from events.registry import adapter_class
 
         cls: Any = adapter_class("triggers", kind)
@@ -191,6 +191,13 @@ def trigger(conditions: str, name: str = "t", **more: Any) -> dict[str, Any]:
     if "conditionsReset" in more:
         template["conditionsReset"] = more.pop("conditionsReset")
     return {"template": template, **more}
+
+
+def copying(conditions: str, **more: Any) -> dict[str, Any]:
+    """An http trigger `t` whose body has all of its events a and b."""
+    payload = [{"src": {"dependencyName": name, "dataKey": "n"}, "dest": name} for name in "ab"]
+    http = {"url": "http://127.0.0.1/", "payload": payload}
+    return {"template": {"name": "t", "conditions": conditions, "http": http}, **more}
 
 
 RETRY = {"duration": "10ms", "factor": 1, "jitter": 0, "steps": 3}
@@ -358,6 +365,27 @@ class SensorContract:
         await rig.until(lambda: len(rig.target.shots) == 2)
         assert rig.target.shots[0].firing == rig.target.shots[1].firing
         assert rig.target.seen("t")[1] == {"a": "a1"}
+
+    async def test_events_that_wait_together_may_be_more_than_a_message_of_the_bus(self, rig: Rig) -> None:
+        async def refuse(shot: Shot) -> Outcome:
+            raise Retryable("away", after=0.5)
+
+        rig.target.answer = refuse
+        await rig.start(sensor(copying("a && b", retryStrategy={**RETRY, "steps": 50})))
+        large = bytes(b"x" * (min(rig.bus.max_event_bytes, 1 << 20) - 1000))
+        for name in ("a1", "b1"):
+            await rig.bus.publish([msgspec.structs.replace(event(name), data=b'{"n":"%b"}' % large)])
+        await rig.until(lambda: len(rig.target.shots) == 1)
+        await rig.quiet()
+        await rig.crash()
+        rig.target.answer = rig.target.take
+        await rig.start()
+        await rig.until(lambda: len(rig.target.shots) == 2)
+        first, second = rig.target.shots
+        assert (first.firing, first.request) == (second.firing, second.request)
+        await rig.quiet()
+        assert (await rig.results("t"))[-1] == FIRED
+        assert [await rig.bus.blob(0, key) for key in body_keys(second.firing, 8)] == [None] * 8
 
     async def test_the_dlq_trigger_gets_the_same_events(self, rig: Rig) -> None:
         async def refuse(shot: Shot) -> Outcome:

@@ -40,6 +40,7 @@ class Store:
     """A bus that only stores."""
 
     name = "default/default"
+    max_event_bytes = 1 << 20
 
     def __init__(self) -> None:
         self.records: dict[str, bytes] = {}
@@ -467,6 +468,20 @@ def test_a_stopped_lane_starts_nothing_more():
         await asyncio.sleep(20)
         assert desk.order() == [1]
         assert desk.progress.mark().offsets == {0: 1}
+
+    scene(body)
+
+
+def test_what_has_been_taken_counts_as_running_before_its_task_begins():
+    """Who stops the shard at that moment waits for it."""
+
+    async def body(desk: Desk) -> None:
+        lane = Lane(plan(), desk)
+        lane.submit(desk.job(lane.plan, 1))
+        lane.stop()
+        assert (lane.running, desk.order()) == (1, [])
+        await asyncio.sleep(1)
+        assert (lane.running, desk.order()) == (0, [1])
 
     scene(body)
 

@@ -23,6 +23,7 @@ class FakeBus:
     """Takes commits, slowly or not at all."""
 
     name = "default/default"
+    max_event_bytes = 1 << 20
 
     def __init__(self) -> None:
         self.commits: list[Changes] = []
