@@ -3,6 +3,8 @@
 Place      the reader's own; a consumer that is gone or lost something is made anew there, and counted
 Silence    while nothing comes, the server is asked now and then: is there more for us, how long is the log.
            So `reached` moves over events of other topics, and a deaf subscription is found out
+Copies     with several replicas the consumer may be served by one that lags behind the leader and knows of
+           nothing: the end of the log counts when that one has had time to get there
 Gaps       offsets that the stream has discarded are told by its first sequence: looked at where the place
            jumps, at most once a second (then a gap younger than that may be missed only if the whole
            stream was replaced within it)
@@ -40,6 +42,9 @@ FRESH = 1.0
 DEAF = 3.0
 """Seconds in which what the server has sent, or has for us, must arrive."""
 
+COPYING = 1.0
+"""Seconds that a replica which answers gets to copy what the leader has."""
+
 
 class LogReader:
     """One reader. `restarts` counts the consumers that had to be replaced."""
@@ -67,6 +72,8 @@ class LogReader:
         """When the server was asked last; negative: never."""
         self._doubt: float | None = None
         """Since when the server has something for us that does not come."""
+        self._seen_end, self._seen_at = 0, -COPYING
+        """An end of the log, and when the replica that serves us answered after it was seen."""
         self._hint = 0
         self._quick = True
         self._idle: asyncio.Future[None] | None = None
@@ -165,6 +172,7 @@ class LogReader:
         before, self._quick = self._reached, False
         info = await self._info()
         state, puller = info["state"], self._puller
+        end: int = state["last_seq"]
         if puller is not None:
             there = await puller.info()
             if puller.waiting or puller.lost:
@@ -174,9 +182,24 @@ class LogReader:
                 return False
             if not self._silent(puller, there):
                 return False
+            end = self._copied(info, there)
         self._discarded(state["first_seq"])
-        self._reached = max(self._reached, state["last_seq"])
+        self._reached = max(self._reached, end)
         return self._reached > before or bool(self._gaps)
+
+    def _copied(self, info: dict[str, Any], there: dict[str, Any]) -> int:
+        """How far the replica that serves us, and has nothing for us, has certainly come."""
+        end: int = info["state"]["last_seq"]
+        copies = (info.get("cluster") or {}).get("replicas") or ()
+        server = (there.get("cluster") or {}).get("leader")
+        lags = [not one.get("current") or one.get("lag", 0) > 0 for one in copies if one["name"] == server]
+        if not lags:
+            return end  # the leader itself
+        now, seen = self._loop.time(), self._seen_end
+        if not lags[0] and now - self._seen_at < COPYING:
+            return self._reached
+        self._seen_end, self._seen_at = end, now
+        return self._reached if lags[0] else seen
 
     async def _info(self) -> dict[str, Any]:
         self._looked = self._loop.time()

@@ -181,12 +181,16 @@ class StateStore:
             async for one in found:
                 seen = one.seq
                 self._restore(state, one, prefix)
-        if seen < ack.seq:
+        self._complete(shard, seen, ack.seq)
+        state.done = await self._done(shard, state.mark, ack.seq)
+        return state
+
+    def _complete(self, shard: int, seen: int, barrier: int) -> None:
+        """Raises BusUnavailable when a replica was read that had not come as far as the barrier."""
+        if seen < barrier:
             raise BusUnavailable(
                 f"{self._api.name}: the state of shard {shard} is still being copied: lagging replica"
             )
-        state.done = await self._done(shard, state.mark)
-        return state
 
     def _restore(self, state: ShardState, one: Pulled, prefix: int) -> None:
         kind = one.subject[prefix - 2 : prefix - 1]
@@ -202,7 +206,7 @@ class StateStore:
             else:
                 state.records[key] = one.data
 
-    async def _done(self, shard: int, mark: Mark | None) -> set[str]:
+    async def _done(self, shard: int, mark: Mark | None, barrier: int) -> set[str]:
         """Final decisions above the mark: committed after the first event above it was stored."""
         start: dict[str, Any] = {}
         if mark is not None:
@@ -213,13 +217,15 @@ class StateStore:
             if first is None:
                 return set()
             start = {"deliver_policy": "by_start_time", "opt_start_time": earlier(first.time)}
-        done = set[str]()
-        async with aclosing(self._all([self._shard(shard, "d")], **start)) as found:
+        done, seen = set[str](), 0
+        async with aclosing(self._all([self._shard(shard, "d"), self._shard(shard, "x")], **start)) as found:
             async for one in found:
-                for decision in unpack(self._api.name, one.data):
+                seen = one.seq
+                for decision in unpack(self._api.name, one.data) if one.data else ():
                     above_mark = mark is None or not mark.covers(decision.position)
                     if decision.firing is not None and decision.result in FINAL and above_mark:
                         done.add(decision.firing)
+        self._complete(shard, seen, barrier)
         return done
 
     async def blob(self, shard: int, key: str) -> bytes | None:

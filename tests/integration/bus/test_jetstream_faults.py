@@ -17,6 +17,7 @@ from nats.aio.client import Client
 
 from events.bus._base import Changes, Mark, Reader
 from events.bus.jetstream import JetStreamBus
+from events.bus.jetstream_read import LogReader
 from events.bus.jetstream_settings import StreamSettings
 from events.clients.nats import Servers
 from events.errors import BusFull, BusUnavailable, Fenced, Permanent
@@ -356,6 +357,52 @@ async def loses_its_leader(cluster: NatsCluster, name: str) -> None:
         await again(lambda: bus.commit(0, lease.epoch, Changes(records={"b": b"2"})))
         assert (await again(lambda: bus.load(0))).records == {"a": b"1", "b": b"2"}
         await asyncio.to_thread(node.start)
+
+
+@pytest.mark.timeout(150)
+async def test_a_replica_that_lags_behind_does_not_let_the_place_run_ahead(name: str):
+    """A mark above an event that was not handed out would lose it in a crash."""
+    settings = StreamSettings(replicas=3)
+    with NatsCluster() as cluster:
+        async with opened(cluster.url, name, settings=settings) as bus:
+            leader = (await bus._api.info(bus._names.events))["cluster"]["leader"]
+        async with opened(cluster.named(leader).url, name, settings=settings) as bus:
+            for number in range(3):
+                await reads_from_a_replica_that_slept(bus, cluster, leader, f"{number}-")
+
+
+async def reads_from_a_replica_that_slept(
+    bus: JetStreamBus, cluster: NatsCluster, leader: str, prefix: str
+) -> None:
+    reader, server = await served_elsewhere(bus, leader)
+    waiting = asyncio.get_running_loop().create_task(reader.next())
+    await asyncio.sleep(0.1)
+    cluster.named(server).pause()
+    try:
+        for number in range(20):
+            await bus.publish([event(f"{prefix}{number}-{n}", data=bytes(1000)) for n in range(100)])
+        await asyncio.sleep(0.1)
+    finally:
+        cluster.named(server).resume()
+    found, reached = 0, -1
+    while found < 2000:
+        batch = await asyncio.wait_for(waiting, PATIENCE)
+        assert all(one.position.offset > reached for one in batch.deliveries), "it was said to be looked at"
+        found, reached = found + len(batch.deliveries), batch.reached[0]
+        waiting = asyncio.get_running_loop().create_task(reader.next())
+    waiting.cancel()
+    await reader.aclose()
+
+
+async def served_elsewhere(bus: JetStreamBus, leader: str) -> tuple[LogReader, str]:
+    """A reader whose consumer is not on the leader of the stream, and where that is."""
+    while True:
+        reader = await bus.read([TOPIC], await bus.head())
+        assert reader._puller is not None
+        there = await reader._puller.info()
+        if there is not None and there["cluster"]["leader"] != leader:
+            return reader, there["cluster"]["leader"]
+        await reader.aclose()
 
 
 # leases
