@@ -1,9 +1,11 @@
-"""What k8s and argoWorkflow share: the object of `source` after parameters, our labels, a steady name."""
+"""What k8s and argoWorkflow share: the object of `source` after parameters, our labels, a steady name, and
+whom to be for the API server.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
 import msgspec
 import orjson
@@ -27,7 +29,7 @@ from events.kube.kinds import namespaced
 from events.kube.names import as_label
 from events.lang.yamldata import yaml_to_json
 from events.sensors.parameters import compile_edits
-from events.triggers._base import Render
+from events.triggers._base import Config, Render, Trigger
 from events.triggers._documents import kind_of_source
 from events.triggers._text import decoded
 
@@ -42,6 +44,29 @@ class Impersonation(Model):
 
     user: NonEmpty = Field(description="name of the user, as in system:serviceaccount:ci:deployer")
     groups: Strings = Field([], description="groups of the user")
+
+
+class ObjectRequest(Request, kw_only=True):
+    """Something to be done with an object. `account`: whom to be; None: the service's own."""
+
+    object: Object
+    namespace: str
+    account: Account | None = None
+
+
+Asked = TypeVar("Asked", bound=ObjectRequest)
+
+
+class ObjectTrigger(Trigger[Config, Asked]):
+    """Works on whatever keeps the objects: the local store or an API server."""
+
+    resource: ClassVar[bool] = True
+
+    def objects(self, request: Asked) -> Objects:
+        return self.ctx.objects if request.account is None else self.ctx.objects.acting_as(request.account)
+
+    async def observe(self, outcome: Outcome) -> Object | None:
+        return None if outcome.object is None else await self.ctx.objects.get(ref_of(outcome.object))
 
 
 BASE = 53

@@ -21,10 +21,12 @@ from events.api.common import Problem, Strings, check_choice
 from events.api.sensor import ArtifactLocation, TriggerConfig, check_parameters
 from events.errors import EvaluationError, Retryable
 from events.event import Firing, Outcome, Request
-from events.kube._base import Account, Conflict, NotFound, Object, Objects, Ref
-from events.triggers._base import Render, Trigger
+from events.kube._base import Conflict, NotFound, Object, Objects, Ref
+from events.triggers._base import Render
 from events.triggers._resource import (
     Impersonation,
+    ObjectRequest,
+    ObjectTrigger,
     acting,
     compile_object,
     create,
@@ -82,23 +84,19 @@ WORKFLOW = "workflows.argoproj.io/workflow"
 """On the pods of a workflow: annotation and label."""
 
 
-class WorkflowRequest(Request, kw_only=True):
+class WorkflowRequest(ObjectRequest, kw_only=True):
     """The workflow to be submitted, or the object that an operation is about."""
 
-    object: Object
-    namespace: str
     operation: str = "submit"
     options: list[Option] = msgspec.field(default_factory=list)
     labels: dict[str, str] = msgspec.field(default_factory=dict)
-    account: Account | None = None
 
 
-class ArgoWorkflowTrigger(Trigger[ArgoWorkflowConfig, WorkflowRequest]):
+class ArgoWorkflowTrigger(ObjectTrigger[ArgoWorkflowConfig, WorkflowRequest]):
     """Works on the objects: a workflow-controller, where there is one, does the rest."""
 
     kind: ClassVar[str] = "argoWorkflow"
     request: ClassVar[type[Request]] = WorkflowRequest
-    resource: ClassVar[bool] = True
 
     @classmethod
     def compile(cls, cfg: ArgoWorkflowConfig) -> Render:
@@ -122,9 +120,6 @@ class ArgoWorkflowTrigger(Trigger[ArgoWorkflowConfig, WorkflowRequest]):
     async def fire(self, request: WorkflowRequest, firing: str) -> Outcome:
         """Raises Retryable, and Conflict, Invalid, NotFound or Forbidden with the server's message."""
         return await OPERATION[request.operation](self, request, firing)
-
-    def objects(self, request: WorkflowRequest) -> Objects:
-        return self.ctx.objects if request.account is None else self.ctx.objects.acting_as(request.account)
 
     async def submit(self, request: WorkflowRequest, firing: str) -> Outcome:
         return await create(self.objects(request), request.object, firing, request.namespace)
@@ -208,9 +203,6 @@ class ArgoWorkflowTrigger(Trigger[ArgoWorkflowConfig, WorkflowRequest]):
 
     def _now(self) -> str:
         return datetime.fromtimestamp(self.ctx.now_ns() / 1e9, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-
-    async def observe(self, outcome: Outcome) -> Object | None:
-        return None if outcome.object is None else await self.ctx.objects.get(ref_of(outcome.object))
 
 
 OPERATION = {

@@ -24,17 +24,17 @@ from events.kube._base import (
     JSON_PATCH,
     MERGE_PATCH,
     STRATEGIC_PATCH,
-    Account,
     Conflict,
     NotFound,
     Object,
-    Objects,
 )
 from events.kube.edits import merge_over
 from events.sensors.parameters import ResolvedEdit, compile_resolved, write_resolved
-from events.triggers._base import Render, Trigger
+from events.triggers._base import Render
 from events.triggers._resource import (
     Impersonation,
+    ObjectRequest,
+    ObjectTrigger,
     acting,
     compile_object,
     create,
@@ -72,26 +72,22 @@ TRIES = 5
 """Times that an object is read and written again because somebody else changed it in between."""
 
 
-class K8sRequest(Request, kw_only=True):
+class K8sRequest(ObjectRequest, kw_only=True):
     """One operation on one object. `labels` are for an object that is made because there is none;
     `edits` are for the live object (liveObject: true).
     """
 
     operation: str
-    object: Object
-    namespace: str
     labels: dict[str, str] = msgspec.field(default_factory=dict)
     strategy: str = MERGE_PATCH
     edits: list[ResolvedEdit] | None = None
-    account: Account | None = None
 
 
-class K8sTrigger(Trigger[K8sConfig, K8sRequest]):
-    """Works on whatever keeps the objects: the local store or an API server."""
+class K8sTrigger(ObjectTrigger[K8sConfig, K8sRequest]):
+    """One operation per firing."""
 
     kind: ClassVar[str] = "k8s"
     request: ClassVar[type[Request]] = K8sRequest
-    resource: ClassVar[bool] = True
 
     @classmethod
     def compile(cls, cfg: K8sConfig) -> Render:
@@ -105,9 +101,6 @@ class K8sTrigger(Trigger[K8sConfig, K8sRequest]):
     async def fire(self, request: K8sRequest, firing: str) -> Outcome:
         """Raises Retryable, and Conflict, Invalid, NotFound or Forbidden with the server's message."""
         return await OPERATION[request.operation](self, request, firing)
-
-    def objects(self, request: K8sRequest) -> Objects:
-        return self.ctx.objects if request.account is None else self.ctx.objects.acting_as(request.account)
 
     async def create(self, request: K8sRequest, firing: str) -> Outcome:
         obj = labelled(request.object, request.labels) if request.labels else request.object
@@ -152,9 +145,6 @@ class K8sTrigger(Trigger[K8sConfig, K8sRequest]):
         ref = ref_of(request.object)
         found = await self.objects(request).delete(ref)
         return Outcome(detail=f"{ref} {'deleted' if found else 'was not there'}", link=str(ref))
-
-    async def observe(self, outcome: Outcome) -> Object | None:
-        return None if outcome.object is None else await self.ctx.objects.get(ref_of(outcome.object))
 
 
 OPERATION = {
