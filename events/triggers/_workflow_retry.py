@@ -4,7 +4,7 @@ Upstream  argo-workflows v3.6 workflow/util/util.go, FormulateRetryWorkflow
 
 A node that ran something and failed is taken out with all that came after it; the groups that it is in are
 set to Running, and the controller makes what is missing. A failure that the workflow went past (continueOn)
-stays.
+stays. The containers of a container set share a pod, so they go and stay with it.
 """
 
 from __future__ import annotations
@@ -29,6 +29,9 @@ from events.triggers._workflow_nodes import (
 COMPLETED = "workflows.argoproj.io/completed"
 ARCHIVING = "workflows.argoproj.io/workflow-archiving-status"
 PHASE = "workflows.argoproj.io/phase"
+
+CONTAINER = "Container"
+"""Type of the nodes of a container set, which are in the boundary of their pod."""
 
 
 class Retried(NamedTuple):
@@ -60,14 +63,21 @@ def retried(
 
 def taken_out(nodes: Nodes, workflow: str, again: Chosen | None) -> frozenset[str]:
     """Nodes that failed or were chosen, what came after them, and exit handlers."""
-    first = {id_ for id_, node in nodes.items() if has_failed(node, nodes) or (again and again(node))}
+    first = {pod_of(node) for node in nodes.values() if has_failed(node, nodes) or (again and again(node))}
     exits = {id_ for id_, node in nodes.items() if str(node.get("name", "")).startswith(f"{workflow}.onExit")}
     return frozenset(after(first | exits, nodes))
 
 
+def pod_of(node: Node) -> str:
+    """The id of the node that comes and goes with this one: of a container, its pod."""
+    return str(node["boundaryID"] if node.get("type") == CONTAINER and node.get("boundaryID") else node["id"])
+
+
 def has_failed(node: Node, nodes: Nodes) -> bool:
-    """A node that ran something and failed, unless the workflow went on behind it."""
-    if node.get("phase") not in FAILED or node.get("type") in GROUPS:
+    """A node that ran something and failed, unless the workflow went on behind it. Of containers, their pod
+    is asked.
+    """
+    if node.get("phase") not in FAILED or node.get("type") in {*GROUPS, CONTAINER}:
         return False
     tried = retry_of(node, nodes) or node
     return not succeeded_behind(tried, nodes)
@@ -82,8 +92,9 @@ def retry_of(node: Node, nodes: Nodes) -> Node | None:
 
 
 def succeeded_behind(node: Node, nodes: Nodes) -> bool:
-    behind = after(node.get("children") or (), nodes)
-    return any(nodes[one].get("phase") == "Succeeded" for one in behind)
+    """Whether something that comes after the node succeeded; its own containers do not come after it."""
+    behind = [nodes[one] for one in after(node.get("children") or (), nodes)]
+    return any(one.get("phase") == "Succeeded" and one.get("type") != CONTAINER for one in behind)
 
 
 def after(ids: Iterable[str], nodes: Nodes) -> set[str]:

@@ -62,9 +62,26 @@ ENDED: Tree = ("", "Steps", "Failed", [("[0]", "StepGroup", "Failed", [WAIT])])
 SUCCEEDED_LATER: Tree = ("", "DAG", "Failed", [
     ("a", "Retry", "Succeeded", [pod("a(0)", "Failed"), pod("a(1)", "Succeeded")]), pod("c", "Failed"),
 ])  # fmt: skip
+
+
+def containers(*phases: str) -> list[Tree]:
+    return [(f"c{number}", "Container", phase, []) for number, phase in enumerate(phases)]
+
+
+CONTAINER_SET: Tree = ("", "Steps", "Failed", [
+    ("[0]", "StepGroup", "Failed", [("a", "Pod", "Failed", containers("Succeeded", "Failed"))]),
+])  # fmt: skip
+CONTAINER_SET_LATER: Tree = ("", "DAG", "Failed", [
+    ("a", "Retry", "Succeeded", [
+        ("a(0)", "Pod", "Failed", containers("Succeeded", "Failed")),
+        ("a(1)", "Pod", "Succeeded", containers("Succeeded", "Succeeded")),
+    ]),
+    pod("c", "Failed"),
+])  # fmt: skip
 TREES = {
     "steps": STEPS, "dag": DAG, "nested": NESTED, "attempts": ATTEMPTS, "later": SUCCEEDED_LATER,
-    "single": SINGLE, "ended": ENDED,
+    "single": SINGLE, "ended": ENDED, "container set": CONTAINER_SET,
+    "container set later": CONTAINER_SET_LATER,
 }  # fmt: skip
 CONTINUED: Tree = ("", "Steps", "Failed", [("[0]", "StepGroup", "Succeeded", [
     pod("a", "Failed", ("[1]", "StepGroup", "Failed", [pod("b", "Succeeded"), pod("c", "Failed")])),
@@ -81,7 +98,8 @@ def nodes_of(name: str, tree: Tree) -> dict[str, Any]:
         display, kind, phase, children = tree
         full = f"{path}.{display}" if display and not display.startswith("[") else f"{path}{display}"
         id_ = node_id(name, full)
-        inner = id_ if kind in {"Steps", "DAG"} else boundary
+        whole = kind in {"Steps", "DAG"} or any(child[1] == "Container" for child in children)
+        inner = id_ if whole else boundary
         flags: dict[str, Any] = {"nodeFlag": {"retried": True}} if attempt else {}
         found[id_] = {
             "id": id_, "name": full, "displayName": display or name, "type": kind, "phase": phase,
@@ -90,7 +108,12 @@ def nodes_of(name: str, tree: Tree) -> dict[str, Any]:
             **({"message": "no"} if phase == "Failed" else {}),
         }  # fmt: skip
         links = [
-            add(child, full if kind in {"Steps", "DAG", "Retry"} else path, inner, kind == "Retry")
+            add(
+                child,
+                full if whole or kind == "Retry" else path,
+                inner,
+                kind == "Retry" or (attempt and whole),
+            )
             for child in children
         ]
         if links:
@@ -230,9 +253,10 @@ async def test_retry_past_a_failure_that_did_not_count(argo_crds: Kube, objects:
     assert ours == theirs
 
 
-async def test_retry_of_chosen_nodes(argo_crds: Kube, objects: RemoteObjects):
-    args = ("--restart-successful", "--node-field-selector", "displayName=c")
-    ours, theirs = await both(argo_crds, objects, DAG, "retry", *args)
+@pytest.mark.parametrize(("tree", "chosen"), [("dag", "c"), ("container set", "c0"), ("attempts", "a")])
+async def test_retry_of_chosen_nodes(argo_crds: Kube, objects: RemoteObjects, tree: str, chosen: str):
+    args = ("--restart-successful", "--node-field-selector", f"displayName={chosen}")
+    ours, theirs = await both(argo_crds, objects, TREES[tree], "retry", *args)
     assert ours == theirs
 
 
