@@ -20,6 +20,9 @@ CLUSTER_SCOPED = frozenset(
 )  # fmt: skip
 """Kinds without a namespace in Kubernetes itself and in Argo Workflows."""
 
+OWN_GROUPS = (".k8s.io", "argoproj.io")
+"""How their groups end, beside those without a dot."""
+
 
 def resource_name(kind: str) -> str:
     """`networkpolicies` for NetworkPolicy."""
@@ -33,8 +36,11 @@ def resource_name(kind: str) -> str:
     return word + "s"
 
 
-def namespaced(kind: str) -> bool:
-    return kind not in CLUSTER_SCOPED
+def namespaced(kind: str, api_version: str = "v1") -> bool:
+    """Custom kinds lie in namespaces, whatever they are called: `Node` of longhorn.io is no Node."""
+    group, slash, _ = api_version.partition("/")
+    own = not slash or "." not in group or group.endswith(OWN_GROUPS)
+    return not (own and kind in CLUSTER_SCOPED)
 
 
 def names(kind: str) -> frozenset[str]:

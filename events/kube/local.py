@@ -171,7 +171,7 @@ class LocalObjects:
         if not isinstance(meta, dict):
             raise Invalid("metadata is not a map")
         meta = dict(meta)
-        if namespaced(str(obj.get("kind"))):
+        if namespaced(str(obj.get("kind")), str(obj.get("apiVersion"))):
             meta["namespace"] = meta.get("namespace") or namespace
         else:
             meta.pop("namespace", None)

@@ -135,7 +135,7 @@ def inline(text: str) -> Any:
 def named(obj: Object, firing: Firing) -> Object:
     """A copy in its namespace, with the name that every repetition of the firing comes to."""
     meta = dict(obj["metadata"])
-    if not namespaced(obj["kind"]):
+    if not namespaced(obj["kind"], obj["apiVersion"]):
         meta.pop("namespace", None)
     else:
         meta["namespace"] = meta.get("namespace") or firing.namespace

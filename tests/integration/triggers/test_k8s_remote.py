@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from functools import partial
 from typing import Any
+from uuid import uuid4
 
 import pytest
 
@@ -17,7 +18,8 @@ from events.kube.login import from_kubeconfig
 from events.kube.remote import RemoteObjects
 from events.runtime.executor import Executor
 from events.runtime.plans import TriggerPlan, compile_sensor
-from events.testing.objects import Lossy
+from events.testing.objects import CRD, Lossy
+from events.testing.servers.argo import CRDS, served
 from events.testing.servers.kubernetes import Kube
 from events.testing.triggers import Rig, firing_of, parameter, rigged
 
@@ -204,6 +206,30 @@ async def test_the_server_s_refusals_are_told(rig: Rig, kube_namespace: str):
     ):
         with pytest.raises(kind, match=said):
             await rig.run("k8s", raw)
+
+
+@pytest.mark.parametrize("scope", ["Namespaced", "Cluster"])
+async def test_custom_kinds_are_where_their_definition_says(
+    rig: Rig, objects: RemoteObjects, kube_server: Kube, kube_namespace: str, scope: str
+):
+    """Also one that is called as a kind of Kubernetes without a namespace."""
+    group = f"g{uuid4().hex[:8]}.example.com"
+    names = {"plural": "nodes", "singular": "node", "kind": "Node", "listKind": "NodeList"}
+    spec = {**CRD["spec"], "group": group, "scope": scope, "names": names}
+    definition = {**CRD, "metadata": {"name": f"nodes.{group}"}, "spec": spec}
+    kube_server.ensure(CRDS, definition)
+    await asyncio.to_thread(served, kube_server, spec)
+    meta = {"name": "x", **({"namespace": kube_namespace} if scope == "Namespaced" else {})}
+    node = {"apiVersion": f"{group}/v1", "kind": "Node", "metadata": meta}
+    where = kube_namespace if scope == "Namespaced" else None
+    for operation in ("create", "update", "patch"):
+        resource = {**node, "spec": {operation: "1"}}
+        await rig.run("k8s", {"operation": operation, "source": {"resource": resource}})
+    [made] = await objects.list(f"{group}/v1", "Node", where)
+    assert made["metadata"].get("namespace") == where
+    assert made["spec"] == {"create": "1", "update": "1", "patch": "1"}
+    await rig.run("k8s", {"operation": "delete", "source": {"resource": node}})
+    assert await objects.list(f"{group}/v1", "Node", where) == []
 
 
 async def test_acting_as_another_user(rig: Rig, objects: RemoteObjects, kube_namespace: str):

@@ -42,5 +42,19 @@ def test_which_kinds_lie_in_a_namespace(kind: str, inside: bool):
     assert namespaced(kind) is inside
 
 
+@pytest.mark.parametrize(
+    ("api_version", "inside"),
+    [
+        ("v1", False),
+        ("storage.k8s.io/v1", False),
+        ("argoproj.io/v1alpha1", False),
+        ("apps/v1", False),
+        ("longhorn.io/v1beta2", True),
+    ],
+)
+def test_custom_kinds_may_be_called_as_others_are(api_version: str, inside: bool):
+    assert namespaced("Node", api_version) is inside
+
+
 def test_what_a_user_may_call_a_kind():
     assert names("Workflow") == {"Workflow", "workflow", "workflows"}
