@@ -4,6 +4,7 @@ whom to be for the API server.
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
@@ -57,16 +58,34 @@ class ObjectRequest(Request, kw_only=True):
 Asked = TypeVar("Asked", bound=ObjectRequest)
 
 
+class Done(Outcome, kw_only=True):
+    """`account`: who did it, and may look at the object again."""
+
+    account: Account | None = None
+
+
 class ObjectTrigger(Trigger[Config, Asked]):
     """Works on whatever keeps the objects: the local store or an API server."""
 
     resource: ClassVar[bool] = True
 
-    def objects(self, request: Asked) -> Objects:
-        return self.ctx.objects if request.account is None else self.ctx.objects.acting_as(request.account)
+    async def fire(self, request: Asked, firing: str) -> Outcome:
+        """Raises Retryable, and Conflict, Invalid, NotFound or Forbidden with the server's message."""
+        outcome = await self.operate(request, firing)
+        outcome.account = request.account
+        return outcome
+
+    @abstractmethod
+    async def operate(self, request: Asked, firing: str) -> Done: ...
+
+    def objects(self, account: Account | None) -> Objects:
+        return self.ctx.objects if account is None else self.ctx.objects.acting_as(account)
 
     async def observe(self, outcome: Outcome) -> Object | None:
-        return None if outcome.object is None else await self.ctx.objects.get(ref_of(outcome.object))
+        if outcome.object is None:
+            return None
+        account = outcome.account if isinstance(outcome, Done) else None
+        return await self.objects(account).get(ref_of(outcome.object))
 
 
 BASE = 53
@@ -171,7 +190,7 @@ def ref_of(obj: Object) -> Ref:
     return Ref(obj["apiVersion"], obj["kind"], meta.get("namespace"), meta.get("name", ""))
 
 
-async def create(objects: Objects, obj: Object, firing: str, namespace: str) -> Outcome:
+async def create(objects: Objects, obj: Object, firing: str, namespace: str) -> Done:
     """Create; an object that this firing made before is a success, another one of that name a conflict."""
     try:
         made = await objects.create(obj, namespace)
@@ -183,9 +202,9 @@ async def create(objects: Objects, obj: Object, firing: str, namespace: str) -> 
     return done(made, "created")
 
 
-def done(obj: Object, what: str, *, repeated: bool = False) -> Outcome:
+def done(obj: Object, what: str, *, repeated: bool = False) -> Done:
     ref = ref_of(obj)
-    return Outcome(detail=f"{ref} {what}", link=str(ref), object=obj, repeated=repeated)
+    return Done(detail=f"{ref} {what}", link=str(ref), object=obj, repeated=repeated)
 
 
 def acting(render: Render, who: Impersonation | None) -> Render:

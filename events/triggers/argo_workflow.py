@@ -20,10 +20,11 @@ from pydantic import Field
 from events.api.common import Problem, Strings, check_choice
 from events.api.sensor import ArtifactLocation, TriggerConfig, check_parameters
 from events.errors import EvaluationError, Retryable
-from events.event import Firing, Outcome, Request
+from events.event import Firing, Request
 from events.kube._base import Conflict, NotFound, Object, Objects, Ref
 from events.triggers._base import Render
 from events.triggers._resource import (
+    Done,
     Impersonation,
     ObjectRequest,
     ObjectTrigger,
@@ -117,21 +118,20 @@ class ArgoWorkflowTrigger(ObjectTrigger[ArgoWorkflowConfig, WorkflowRequest]):
         render = submit if operation == "submit" else operate
         return acting(render, cfg.impersonate)
 
-    async def fire(self, request: WorkflowRequest, firing: str) -> Outcome:
-        """Raises Retryable, and Conflict, Invalid, NotFound or Forbidden with the server's message."""
+    async def operate(self, request: WorkflowRequest, firing: str) -> Done:
         return await OPERATION[request.operation](self, request, firing)
 
-    async def submit(self, request: WorkflowRequest, firing: str) -> Outcome:
-        return await create(self.objects(request), request.object, firing, request.namespace)
+    async def submit(self, request: WorkflowRequest, firing: str) -> Done:
+        return await create(self.objects(request.account), request.object, firing, request.namespace)
 
-    async def submit_from(self, request: WorkflowRequest, firing: str) -> Outcome:
+    async def submit_from(self, request: WorkflowRequest, firing: str) -> Done:
         made = made_from(await self._there(request), self._now())
         given = as_map(as_map(request.object.get("spec"), "spec").get("arguments"), "spec.arguments")
         for one in given.get("parameters") or ():
             set_parameter(made["spec"], one.get("name"), one.get("value"))
         return await self._create(request, firing, with_options(made, request.options))
 
-    async def resubmit(self, request: WorkflowRequest, firing: str) -> Outcome:
+    async def resubmit(self, request: WorkflowRequest, firing: str) -> Done:
         old = await self._there(request)
         fresh = once_more(old, parameters_of(request.options))
         priority = [option for option in request.options if option.name == "priority"]
@@ -140,20 +140,20 @@ class ArgoWorkflowTrigger(ObjectTrigger[ArgoWorkflowConfig, WorkflowRequest]):
             fresh = memoized(old, fresh, self._now())
         return await self._create(request, firing, fresh)
 
-    async def _create(self, request: WorkflowRequest, firing: str, made: Object) -> Outcome:
+    async def _create(self, request: WorkflowRequest, firing: str, made: Object) -> Done:
         obj = labelled(with_name(made, firing), request.labels)
         if obj["metadata"].get("namespace") is None:  # from a cluster-scoped template
             obj["metadata"]["namespace"] = request.namespace
-        return await create(self.objects(request), obj, firing, request.namespace)
+        return await create(self.objects(request.account), obj, firing, request.namespace)
 
-    async def suspend(self, request: WorkflowRequest, firing: str) -> Outcome:
+    async def suspend(self, request: WorkflowRequest, firing: str) -> Done:
         return await self._change(request, firing, suspended)
 
-    async def resume(self, request: WorkflowRequest, firing: str) -> Outcome:
+    async def resume(self, request: WorkflowRequest, firing: str) -> Done:
         chosen = selected(request)
         return await self._change(request, firing, lambda live: resumed(live, self._now(), chosen))
 
-    async def stop(self, request: WorkflowRequest, firing: str) -> Outcome:
+    async def stop(self, request: WorkflowRequest, firing: str) -> Done:
         chosen, message = selected(request), value_of(request.options, "message") or ""
         if chosen is None:
             return await self._change(request, firing, lambda live: shut_down(live, "Stop"))
@@ -161,17 +161,17 @@ class ArgoWorkflowTrigger(ObjectTrigger[ArgoWorkflowConfig, WorkflowRequest]):
             request, firing, lambda live: failed_nodes(live, self._now(), chosen, message)
         )
 
-    async def terminate(self, request: WorkflowRequest, firing: str) -> Outcome:
+    async def terminate(self, request: WorkflowRequest, firing: str) -> Done:
         return await self._change(request, firing, lambda live: shut_down(live, "Terminate"))
 
-    async def retry(self, request: WorkflowRequest, firing: str) -> Outcome:
+    async def retry(self, request: WorkflowRequest, firing: str) -> Done:
         """Pods of the nodes that run again go first: they have the names of the new ones."""
         again = selected(request) if value_of(request.options, "restartSuccessful") is not None else None
         parameters = parameters_of(request.options)
         live = await self._there(request)
         if not changed_by(live, firing):
             gone = retried(live, self._now(), again=again, parameters=parameters).gone
-            await delete_pods(self.objects(request), live, gone)
+            await delete_pods(self.objects(request.account), live, gone)
         return await self._change(
             request, firing,
             lambda live: retried(live, self._now(), again=again, parameters=parameters).workflow,
@@ -179,7 +179,7 @@ class ArgoWorkflowTrigger(ObjectTrigger[ArgoWorkflowConfig, WorkflowRequest]):
 
     async def _change(
         self, request: WorkflowRequest, firing: str, change: Callable[[Object], Object]
-    ) -> Outcome:
+    ) -> Done:
         """Read, change and write the workflow, once for every firing."""
         ref = ref_of(request.object)
         for _ in range(TRIES):
@@ -187,7 +187,7 @@ class ArgoWorkflowTrigger(ObjectTrigger[ArgoWorkflowConfig, WorkflowRequest]):
             if changed_by(live, firing):
                 return done(live, f"{request.operation}: done before", repeated=True)
             try:
-                made = await self.objects(request).update(noted(change(live), firing))
+                made = await self.objects(request.account).update(noted(change(live), firing))
             except Conflict:
                 continue
             return done(made, f"{request.operation}: done")
@@ -196,7 +196,7 @@ class ArgoWorkflowTrigger(ObjectTrigger[ArgoWorkflowConfig, WorkflowRequest]):
     async def _there(self, request: WorkflowRequest) -> Object:
         """Raises NotFound."""
         ref = ref_of(request.object)
-        found = await self.objects(request).get(ref)
+        found = await self.objects(request.account).get(ref)
         if found is None:
             raise NotFound(f"{ref} not found", ref.name)
         return found

@@ -18,7 +18,7 @@ from pydantic import Field
 from events.api.common import Problem, check_choice
 from events.api.sensor import ArtifactLocation, TriggerConfig, check_parameters
 from events.errors import EvaluationError, ExpressionError, Retryable
-from events.event import Firing, Outcome, Request
+from events.event import Firing, Request
 from events.kube._base import (
     APPLY_PATCH,
     JSON_PATCH,
@@ -32,6 +32,7 @@ from events.kube.edits import merge_over
 from events.sensors.parameters import ResolvedEdit, compile_resolved, write_resolved
 from events.triggers._base import Render
 from events.triggers._resource import (
+    Done,
     Impersonation,
     ObjectRequest,
     ObjectTrigger,
@@ -98,17 +99,16 @@ class K8sTrigger(ObjectTrigger[K8sConfig, K8sRequest]):
         render = live_render(cfg) if live else plain_render(cfg, cfg.operation or "create", strategy)
         return acting(render, cfg.impersonate)
 
-    async def fire(self, request: K8sRequest, firing: str) -> Outcome:
-        """Raises Retryable, and Conflict, Invalid, NotFound or Forbidden with the server's message."""
+    async def operate(self, request: K8sRequest, firing: str) -> Done:
         return await OPERATION[request.operation](self, request, firing)
 
-    async def create(self, request: K8sRequest, firing: str) -> Outcome:
+    async def create(self, request: K8sRequest, firing: str) -> Done:
         obj = labelled(request.object, request.labels) if request.labels else request.object
-        return await create(self.objects(request), obj, firing, request.namespace)
+        return await create(self.objects(request.account), obj, firing, request.namespace)
 
-    async def update(self, request: K8sRequest, firing: str) -> Outcome:
+    async def update(self, request: K8sRequest, firing: str) -> Done:
         """Lay the object over the live one; create it if there is none."""
-        objects, ref = self.objects(request), ref_of(request.object)
+        objects, ref = self.objects(request.account), ref_of(request.object)
         for _ in range(TRIES):
             live = await objects.get(ref)
             try:
@@ -119,14 +119,14 @@ class K8sTrigger(ObjectTrigger[K8sConfig, K8sRequest]):
                 continue
         raise Retryable(f"{ref} is changed by somebody else all the time")
 
-    async def _missing(self, request: K8sRequest, firing: str) -> Outcome:
+    async def _missing(self, request: K8sRequest, firing: str) -> Done:
         if request.edits is not None:
             raise NotFound(f"{ref_of(request.object)} not found: liveObject needs one")
         return await self.create(request, firing)
 
-    async def patch(self, request: K8sRequest, firing: str) -> Outcome:
+    async def patch(self, request: K8sRequest, firing: str) -> Done:
         """Patch with the object itself; create it if there is none."""
-        objects, ref = self.objects(request), ref_of(request.object)
+        objects, ref = self.objects(request.account), ref_of(request.object)
         if request.strategy == JSON_PATCH:
             return done(await objects.patch(ref, request.object["patch"], JSON_PATCH), "patched")
         for _ in range(TRIES):
@@ -140,11 +140,11 @@ class K8sTrigger(ObjectTrigger[K8sConfig, K8sRequest]):
                 continue
         raise Retryable(f"{ref} comes and goes all the time")
 
-    async def delete(self, request: K8sRequest, firing: str) -> Outcome:
+    async def delete(self, request: K8sRequest, firing: str) -> Done:
         """Nothing there is a success too."""
         ref = ref_of(request.object)
-        found = await self.objects(request).delete(ref)
-        return Outcome(detail=f"{ref} {'deleted' if found else 'was not there'}", link=str(ref))
+        found = await self.objects(request.account).delete(ref)
+        return Done(detail=f"{ref} {'deleted' if found else 'was not there'}", link=str(ref))
 
 
 OPERATION = {

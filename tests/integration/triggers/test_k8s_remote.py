@@ -257,6 +257,26 @@ async def test_a_policy_waits_for_labels_of_the_live_object(
     assert "did not get the labels" in judged
 
 
+async def test_a_policy_looks_as_the_user_who_acted(kube_server: Kube, kube_namespace: str):
+    """The service's own account may need no other right than to impersonate."""
+    path, name = "/apis/rbac.authorization.k8s.io/v1", f"impersonators-{kube_namespace}"
+    rule = {"apiGroups": [""], "resources": ["users", "groups"], "verbs": ["impersonate"]}
+    kube_server.ensure(f"{path}/clusterroles", {"metadata": {"name": name}, "rules": [rule]})
+    role = {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": name}
+    user = {"apiGroup": "rbac.authorization.k8s.io", "kind": "User", "name": "sender"}
+    kube_server.ensure(
+        f"{path}/clusterrolebindings", {"metadata": {"name": name}, "roleRef": role, "subjects": [user]}
+    )
+    sender = Client(partial(from_kubeconfig, "sender", str(kube_server.kubeconfig)))
+    raw = config(kube_namespace, impersonate={"user": "boss", "groups": ["system:masters"]})
+    async with rigged(objects=RemoteObjects(sender)) as rig:
+        outcome = await rig.run("k8s", raw)
+        judged = await Executor(lambda _: rig.context()).judge("default", plan_of(raw, "never"), outcome)
+    await sender.aclose()
+    assert judged is not None
+    assert "did not get the labels" in judged
+
+
 def plan_of(raw: Any, phase: str) -> TriggerPlan:
     """A trigger that wants its object labelled within about half a second."""
     backoff = {"steps": 10, "duration": "50ms", "factor": 1, "jitter": 0}
