@@ -1,7 +1,6 @@
 """What suspend, resume, stop and terminate make of an Argo Workflow: plain functions on objects.
 
 Upstream  argo-workflows v3.6 workflow/util/util.go (what `argo suspend`, `resume`, `stop`, `terminate` do)
-Repeated  a change notes the firing in an annotation; the same firing changes nothing again
 """
 
 from __future__ import annotations
@@ -18,26 +17,6 @@ from events.triggers._workflow_nodes import (
     phase_of,
     with_nodes,
 )
-
-FIRINGS = "events-trigger/firings"
-"""Annotation: the firings that changed the workflow last, newest first."""
-
-REMEMBERED = 8
-
-
-def noted(workflow: Object, firing: str) -> Object:
-    """A copy that remembers the firing."""
-    meta = workflow["metadata"]
-    annotations = meta.get("annotations") or {}
-    before = [one for one in str(annotations.get(FIRINGS) or "").split(",") if one]
-    firings = ",".join([firing, *before][:REMEMBERED])
-    return {**workflow, "metadata": {**meta, "annotations": {**annotations, FIRINGS: firings}}}
-
-
-def changed_by(workflow: Object, firing: str) -> bool:
-    """Whether the firing has changed it before."""
-    annotations = workflow["metadata"].get("annotations") or {}
-    return firing in str(annotations.get(FIRINGS) or "").split(",")
 
 
 def suspended(workflow: Object) -> Object:

@@ -23,6 +23,7 @@ from events.errors import EvaluationError, Retryable
 from events.event import Firing, Request
 from events.kube._base import Conflict, NotFound, Object, Objects, Ref
 from events.triggers._base import Render
+from events.triggers._noted import changed_by, noted
 from events.triggers._resource import (
     Done,
     Impersonation,
@@ -39,9 +40,7 @@ from events.triggers._resource import (
     with_name,
 )
 from events.triggers._workflow_changes import (
-    changed_by,
     failed_nodes,
-    noted,
     resumed,
     shut_down,
     suspended,

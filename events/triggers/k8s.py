@@ -3,6 +3,8 @@
 Spec      Sensor.spec.triggers[].template.k8s
 Sends     the document from `source` after `parameters`; a JSON patch is the list under its key `patch`
 Outcome   the object as the API server returned it (`policy.k8s` judges its labels)
+Repeated  a firing that is sent again makes no second object; what would add up (a JSON patch, liveObject) is
+          noted on the object and not done again
 Upstream  pkg/sensors/triggers/standard-k8s/standard-k8s.go
 """
 
@@ -31,6 +33,7 @@ from events.kube._base import (
 from events.kube.edits import merge_over
 from events.sensors.parameters import ResolvedEdit, compile_resolved, write_resolved
 from events.triggers._base import Render
+from events.triggers._noted import changed_by, noted, noting
 from events.triggers._resource import (
     Done,
     Impersonation,
@@ -114,7 +117,9 @@ class K8sTrigger(ObjectTrigger[K8sConfig, K8sRequest]):
             try:
                 if live is None:
                     return await self._missing(request, firing)
-                return done(await objects.update(laid_over(live, request)), "updated")
+                if changed_by(live, firing):
+                    return done(live, "updated before", repeated=True)
+                return done(await objects.update(laid_over(live, request, firing)), "updated")
             except Conflict:
                 continue
         raise Retryable(f"{ref} is changed by somebody else all the time")
@@ -126,9 +131,9 @@ class K8sTrigger(ObjectTrigger[K8sConfig, K8sRequest]):
 
     async def patch(self, request: K8sRequest, firing: str) -> Done:
         """Patch with the object itself; create it if there is none."""
-        objects, ref = self.objects(request.account), ref_of(request.object)
         if request.strategy == JSON_PATCH:
-            return done(await objects.patch(ref, request.object["patch"], JSON_PATCH), "patched")
+            return await self._json_patch(request, firing)
+        objects, ref = self.objects(request.account), ref_of(request.object)
         for _ in range(TRIES):
             try:
                 return done(await objects.patch(ref, request.object, request.strategy), "patched")
@@ -139,6 +144,21 @@ class K8sTrigger(ObjectTrigger[K8sConfig, K8sRequest]):
             except Conflict:
                 continue
         raise Retryable(f"{ref} comes and goes all the time")
+
+    async def _json_patch(self, request: K8sRequest, firing: str) -> Done:
+        objects, ref = self.objects(request.account), ref_of(request.object)
+        for _ in range(TRIES):
+            live = await objects.get(ref)
+            if live is None:
+                raise NotFound(f"{ref} not found: a JSON patch needs one", ref.name)
+            if changed_by(live, firing):
+                return done(live, "patched before", repeated=True)
+            operations = [*noting(live, firing), *request.object["patch"]]
+            try:
+                return done(await objects.patch(ref, operations, JSON_PATCH), "patched")
+            except Conflict:
+                continue
+        raise Retryable(f"{ref} is changed by somebody else all the time")
 
     async def delete(self, request: K8sRequest, firing: str) -> Done:
         """Nothing there is a success too."""
@@ -185,9 +205,9 @@ def live_render(cfg: K8sConfig) -> Render:
     return render
 
 
-def laid_over(live: Object, request: K8sRequest) -> Object:
+def laid_over(live: Object, request: K8sRequest, firing: str) -> Object:
     """What the live object becomes. Raises EvaluationError, ExpressionError for edits that do not fit it."""
-    new = request.object if request.edits is None else edited(live, request.edits)
+    new = request.object if request.edits is None else noted(edited(live, request.edits), firing)
     merged: Object = merge_over(new, live)
     version = live["metadata"].get("resourceVersion")
     return {**merged, "metadata": {**merged["metadata"], "resourceVersion": version}}

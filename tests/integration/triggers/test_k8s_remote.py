@@ -108,6 +108,49 @@ async def test_an_answer_that_was_lost(
     assert len(found) == (given.get("operation") != "delete")
 
 
+@pytest.mark.parametrize("annotations", [{}, {"a": "b"}])
+@pytest.mark.parametrize(
+    "given",
+    [
+        {
+            "operation": "patch",
+            "patchStrategy": "application/json-patch+json",
+            "patch": [{"op": "move", "from": "/data/old", "path": "/data/new"}],
+        },
+        {
+            "operation": "update",
+            "liveObject": True,
+            "parameters": [parameter("n", "data.old", operation="append")],
+        },
+    ],
+)
+async def test_what_would_add_up_is_done_once_for_a_firing(
+    client: Client, kube_namespace: str, given: dict[str, Any], annotations: dict[str, str]
+):
+    objects = RemoteObjects(client)
+    made = {**MAP, "metadata": {"name": "settings", "annotations": annotations}, "data": {"old": "1"}}
+    await objects.create(made, kube_namespace)
+    raw = config(kube_namespace, **given)
+    async with rigged(objects=Lossy(client)) as rig:
+        with pytest.raises(Retryable):
+            await rig.run("k8s", raw, {"n": "2"})
+        assert (await rig.run("k8s", raw, {"n": "2"})).repeated
+    found = await live(objects, kube_namespace)
+    assert found["data"] == ({"new": "1"} if given["operation"] == "patch" else {"old": "12"})
+    assert found["metadata"]["annotations"].items() > annotations.items()
+
+
+async def test_json_patches_at_once_all_count(rig: Rig, objects: RemoteObjects, kube_namespace: str):
+    await rig.run("k8s", config(kube_namespace, data={"a": "1"}))
+
+    def raw(number: int) -> dict[str, Any]:
+        operations = [{"op": "add", "path": f"/data/k{number}", "value": "x"}]
+        return config(kube_namespace, "patch", patchStrategy="application/json-patch+json", patch=operations)
+
+    await asyncio.gather(*(rig.run("k8s", raw(number), event=f"e{number}") for number in range(3)))
+    assert set((await live(objects, kube_namespace))["data"]) == {"a", "k0", "k1", "k2"}
+
+
 async def test_update_lays_the_object_over_the_live_one(
     rig: Rig, objects: RemoteObjects, kube_namespace: str
 ):

@@ -11,7 +11,8 @@ import pytest
 
 from events.errors import ExpressionError, Permanent
 from events.kube._base import Invalid, Object
-from events.triggers._workflow_changes import REMEMBERED, changed_by, noted, resumed, shut_down, suspended
+from events.triggers._noted import REMEMBERED, changed_by, noted
+from events.triggers._workflow_changes import resumed, shut_down, suspended
 from events.triggers._workflow_copies import made_from, memoized, once_more
 from events.triggers._workflow_nodes import compile_selector, node_id, nodes_of, with_nodes
 from events.triggers._workflow_retry import retried
