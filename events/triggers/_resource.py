@@ -4,16 +4,18 @@ whom to be for the API server.
 
 from __future__ import annotations
 
+import asyncio
 from abc import abstractmethod
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
+from weakref import WeakValueDictionary
 
 import msgspec
 import orjson
 from pydantic import Field
 
 from events.api.common import Model, NonEmpty, Strings
-from events.errors import EvaluationError, ExpressionError
+from events.errors import EvaluationError, ExpressionError, Retryable
 from events.event import Firing, Outcome, Request
 from events.kube._base import (
     FIRING_LABEL,
@@ -30,7 +32,7 @@ from events.kube.kinds import namespaced
 from events.kube.names import as_label
 from events.lang.yamldata import yaml_to_json
 from events.sensors.parameters import compile_edits
-from events.triggers._base import Config, Render, Trigger
+from events.triggers._base import Config, Render, Trigger, TriggerContext
 from events.triggers._documents import kind_of_source
 from events.triggers._text import decoded
 
@@ -45,6 +47,10 @@ class Impersonation(Model):
 
     user: NonEmpty = Field(description="name of the user, as in system:serviceaccount:ci:deployer")
     groups: Strings = Field([], description="groups of the user")
+
+
+TRIES = 5
+"""Times that an object is read and written again because somebody else changed it in between."""
 
 
 class ObjectRequest(Request, kw_only=True):
@@ -69,6 +75,10 @@ class ObjectTrigger(Trigger[Config, Asked]):
 
     resource: ClassVar[bool] = True
 
+    def __init__(self, ctx: TriggerContext) -> None:
+        super().__init__(ctx)
+        self._turns: WeakValueDictionary[Ref, asyncio.Lock] = WeakValueDictionary()
+
     async def fire(self, request: Asked, firing: str) -> Outcome:
         """Raises Retryable, and Conflict, Invalid, NotFound or Forbidden with the server's message."""
         outcome = await self.operate(request, firing)
@@ -80,6 +90,21 @@ class ObjectTrigger(Trigger[Config, Asked]):
 
     def objects(self, account: Account | None) -> Objects:
         return self.ctx.objects if account is None else self.ctx.objects.acting_as(account)
+
+    async def rewrite(self, ref: Ref, attempt: Callable[[], Awaitable[Done]]) -> Done:
+        """Read an object and write it again, until nobody else changed it in between.
+
+        Our own firings about one object take turns: at once, all but one would conflict, and most of them use
+        up their tries. Raises Retryable, and what the attempt raises but Conflict.
+        """
+        turn = self._turns.setdefault(ref, asyncio.Lock())
+        async with turn:
+            for _ in range(TRIES):
+                try:
+                    return await attempt()
+                except Conflict:
+                    continue
+        raise Retryable(f"{ref} is changed by somebody else all the time")
 
     async def observe(self, outcome: Outcome) -> Object | None:
         if outcome.object is None:

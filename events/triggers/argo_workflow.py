@@ -19,9 +19,9 @@ from pydantic import Field
 
 from events.api.common import Problem, Strings, check_choice
 from events.api.sensor import ArtifactLocation, TriggerConfig, check_parameters
-from events.errors import EvaluationError, Retryable
+from events.errors import EvaluationError
 from events.event import Firing, Request
-from events.kube._base import Conflict, NotFound, Object, Objects, Ref
+from events.kube._base import NotFound, Object, Objects, Ref
 from events.triggers._base import Render
 from events.triggers._noted import changed_by, noted
 from events.triggers._resource import (
@@ -75,9 +75,6 @@ class ArgoWorkflowConfig(TriggerConfig):
         yield from check_choice(self.operation, "operation", OPERATIONS)
         yield from check_parameters(self.parameters, "parameters")
 
-
-TRIES = 5
-"""Times that a workflow is read and written again because the controller changed it in between."""
 
 NODE_ID = "workflows.argoproj.io/node-id"
 WORKFLOW = "workflows.argoproj.io/workflow"
@@ -180,17 +177,16 @@ class ArgoWorkflowTrigger(ObjectTrigger[ArgoWorkflowConfig, WorkflowRequest]):
         self, request: WorkflowRequest, firing: str, change: Callable[[Object], Object]
     ) -> Done:
         """Read, change and write the workflow, once for every firing."""
-        ref = ref_of(request.object)
-        for _ in range(TRIES):
+        objects = self.objects(request.account)
+
+        async def attempt() -> Done:
             live = await self._there(request)
             if changed_by(live, firing):
                 return done(live, f"{request.operation}: done before", repeated=True)
-            try:
-                made = await self.objects(request.account).update(noted(change(live), firing))
-            except Conflict:
-                continue
+            made = await objects.update(noted(change(live), firing))
             return done(made, f"{request.operation}: done")
-        raise Retryable(f"{ref} is changed by the workflow-controller all the time")
+
+        return await self.rewrite(ref_of(request.object), attempt)
 
     async def _there(self, request: WorkflowRequest) -> Object:
         """Raises NotFound."""

@@ -35,6 +35,7 @@ from events.sensors.parameters import ResolvedEdit, compile_resolved, write_reso
 from events.triggers._base import Render
 from events.triggers._noted import changed_by, noted, noting
 from events.triggers._resource import (
+    TRIES,
     Done,
     Impersonation,
     ObjectRequest,
@@ -71,9 +72,6 @@ class K8sConfig(TriggerConfig):
 
 
 STRATEGIES = (MERGE_PATCH, JSON_PATCH, STRATEGIC_PATCH, APPLY_PATCH)
-
-TRIES = 5
-"""Times that an object is read and written again because somebody else changed it in between."""
 
 
 class K8sRequest(ObjectRequest, kw_only=True):
@@ -112,17 +110,16 @@ class K8sTrigger(ObjectTrigger[K8sConfig, K8sRequest]):
     async def update(self, request: K8sRequest, firing: str) -> Done:
         """Lay the object over the live one; create it if there is none."""
         objects, ref = self.objects(request.account), ref_of(request.object)
-        for _ in range(TRIES):
+
+        async def attempt() -> Done:
             live = await objects.get(ref)
-            try:
-                if live is None:
-                    return await self._missing(request, firing)
-                if changed_by(live, firing):
-                    return done(live, "updated before", repeated=True)
-                return done(await objects.update(laid_over(live, request, firing)), "updated")
-            except Conflict:
-                continue
-        raise Retryable(f"{ref} is changed by somebody else all the time")
+            if live is None:
+                return await self._missing(request, firing)
+            if changed_by(live, firing):
+                return done(live, "updated before", repeated=True)
+            return done(await objects.update(laid_over(live, request, firing)), "updated")
+
+        return await self.rewrite(ref, attempt)
 
     async def _missing(self, request: K8sRequest, firing: str) -> Done:
         if request.edits is not None:
@@ -147,18 +144,17 @@ class K8sTrigger(ObjectTrigger[K8sConfig, K8sRequest]):
 
     async def _json_patch(self, request: K8sRequest, firing: str) -> Done:
         objects, ref = self.objects(request.account), ref_of(request.object)
-        for _ in range(TRIES):
+
+        async def attempt() -> Done:
             live = await objects.get(ref)
             if live is None:
                 raise NotFound(f"{ref} not found: a JSON patch needs one", ref.name)
             if changed_by(live, firing):
                 return done(live, "patched before", repeated=True)
             operations = [*noting(live, firing), *request.object["patch"]]
-            try:
-                return done(await objects.patch(ref, operations, JSON_PATCH), "patched")
-            except Conflict:
-                continue
-        raise Retryable(f"{ref} is changed by somebody else all the time")
+            return done(await objects.patch(ref, operations, JSON_PATCH), "patched")
+
+        return await self.rewrite(ref, attempt)
 
     async def delete(self, request: K8sRequest, firing: str) -> Done:
         """Nothing there is a success too."""
