@@ -37,16 +37,16 @@ from events.bus.kafka_feed import Feed
 from events.bus.kafka_follower import Log, Tally
 from events.bus.kafka_history import History
 from events.bus.kafka_leases import CURSOR, Board, KafkaLease
-from events.bus.kafka_link import Link
+from events.bus.kafka_link import Link, Refused
 from events.bus.kafka_owner import Office, Owner
 from events.bus.kafka_publisher import Publisher, Side
 from events.bus.kafka_reader import KafkaReader
 from events.bus.kafka_scan import Scanner
-from events.bus.kafka_topics import Creation, Facts, Topics, prepare
+from events.bus.kafka_topics import READ, WRITE, Creation, Facts, Topics, check_rights, prepare
 from events.bus.kafka_wire import Record, Wire
 from events.clients.kafka import Brokers
 from events.clients.secrets import Secrets
-from events.errors import BusUnavailable, EventsError, TooLarge
+from events.errors import BusUnavailable, EventsError, Permanent, TooLarge
 from events.event import Decision, Delivery, Event
 
 if TYPE_CHECKING:
@@ -89,7 +89,7 @@ class KafkaBus:
         self.name, self.shards = name, shards
         self._wire = Wire(name.partition("/")[0], shared=shared)
         self._topics, self._group, self._creation = Topics(topic), group or topic, creation
-        self._link = Link(brokers, secrets)
+        self._link = Link(brokers, secrets, name)
         self.max_event_bytes = 0
         self._holder = random.token_hex(8)
         self._readers: set[KafkaReader] = set()
@@ -125,6 +125,13 @@ class KafkaBus:
     # --- life ---
 
     async def open(self) -> None:
+        """What is refused now is for somebody to change; once open, that is waited for."""
+        try:
+            await self._start()
+        except Refused as exc:
+            raise Permanent(str(exc)) from exc
+
+    async def _start(self) -> None:
         self._tasks = Group(self._task_failed)
         await self._link.open()
         try:
@@ -180,7 +187,7 @@ class KafkaBus:
 
     def _task_failed(self, name: str, error: BaseException) -> None:
         log.error("%s: %s ended: %r", self.name, name, error)
-        self._broken = f"{name} ended: {error!r}"
+        self._broken = f"{self.name}: {name} ended: {error!r}"
 
     # --- trouble ---
 
@@ -191,13 +198,15 @@ class KafkaBus:
             log.debug("%s: %s", self.name, error)
 
     async def _probe(self) -> None:
-        """Ask the brokers for the end of the log now and then."""
+        """Ask the brokers for the end of the log now and then, and whether we may use it still."""
+        rights = READ if self._creation is None else READ | WRITE
         while True:
             await asyncio.sleep(RETRY_EVERY if self._trouble else PROBE_EVERY)
             try:
                 if self._trouble:
                     await self._link.reopen()
                 await self._ends()
+                check_rights(self._link, await self._link.topics(self._topics.all()), rights)
             except EventsError as exc:
                 self._failed(exc)
                 continue
@@ -225,7 +234,7 @@ class KafkaBus:
         if not records and not sides:
             return []
         if trouble := self._broken or self._trouble:
-            raise BusUnavailable(f"{self.name}: {trouble}")
+            raise BusUnavailable(trouble)
         return await self._publisher.put(records, sides)
 
     def _record(self, event: Event) -> Record:

@@ -1,6 +1,7 @@
 """kafka_link: one connection to the brokers for questions: which topics, which ids, which offsets.
 
 Ids      a topic that is made anew has another id: the incarnation of the log (Kafka 2.8 and later)
+Rights   what a user may do with a topic is told with it; a refusal passes when that is granted
 Offsets  as Kafka counts them: the place of the next record, 0 in an empty partition
 """
 
@@ -14,7 +15,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from events.clients.kafka import Brokers, start, stop, translated
 from events.clients.secrets import Secrets
-from events.errors import BusUnavailable, Retryable
+from events.errors import BusUnavailable, Permanent, Retryable
 
 if TYPE_CHECKING:
     from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
@@ -30,16 +31,29 @@ METADATA_AGE_MS = 10_000
 FETCH_BYTES = 4 << 20
 
 
+UNKNOWN_RIGHTS = -(1 << 31)
+"""What brokers answer that do not tell the rights."""
+
+
 class Found(NamedTuple):
-    """A topic that exists."""
+    """A topic that exists. `rights`: a bit for each operation that we may do, by Kafka's codes."""
 
     id: str
     partitions: int
+    rights: int
+
+    def allows(self, operation: int) -> bool:
+        """Also when it is not known."""
+        return self.rights == UNKNOWN_RIGHTS or bool(self.rights >> operation & 1)
+
+
+class Refused(BusUnavailable):
+    """The brokers do not let this user do it. Who is open waits until it is granted."""
 
 
 @contextmanager
 def unavailable(what: str, *passed: type[Exception]) -> Iterator[None]:
-    """Errors of the library as BusUnavailable or Permanent; those of the classes `passed` as they are."""
+    """Errors of the library as BusUnavailable, Refused or Permanent; of the classes `passed` as they are."""
     try:
         with translated(what, *passed):
             yield
@@ -47,19 +61,44 @@ def unavailable(what: str, *passed: type[Exception]) -> Iterator[None]:
         raise
     except Retryable as exc:
         raise BusUnavailable(str(exc)) from exc
+    except Permanent as exc:
+        if told := refusal(exc.__cause__):
+            raise Refused(f"{what}: {told}") from exc
+        raise
+
+
+def refusal(exc: BaseException | None) -> str:
+    """What to grant; empty: it is about something else than rights."""
+    from aiokafka import errors as known
+
+    if isinstance(exc, known.TopicAuthorizationFailedError):
+        return f"not allowed: grant this user Read, Write and Describe on {named('topic', exc)}"
+    if isinstance(exc, known.TransactionalIdAuthorizationFailed):
+        this = named("transactional id", exc)
+        return f"{this} is not allowed: grant this user Write and Describe on those that begin with `TOPIC.`"
+    if isinstance(exc, known.ClusterAuthorizationFailedError):
+        return "not allowed: grant this user Write on the topics of the bus"
+    if isinstance(exc, known.SaslAuthenticationFailed):
+        return "the login was refused: check the secrets of sasl"
+    return ""
+
+
+def named(kind: str, exc: Exception) -> str:
+    """The resource of an error, where the library tells it."""
+    told = exc.args[0] if exc.args else ""
+    names = [told] if isinstance(told, str) else sorted(told)
+    return f"{kind} {', '.join(names)}" if any(names) else f"this {kind}"
 
 
 class Link:
     """A connection, and the maker of further clients with the same settings."""
 
-    def __init__(self, brokers: Brokers, secrets: Secrets) -> None:
+    def __init__(self, brokers: Brokers, secrets: Secrets, name: str = "") -> None:
+        """`name` of the bus, with which messages begin."""
         self.brokers, self._secrets = brokers, secrets
+        self.place = f"{name}: {brokers.place}" if name else brokers.place
         self._settings: dict[str, Any] = {}
         self._client: AIOKafkaClient | None = None
-
-    @property
-    def place(self) -> str:
-        return self.brokers.place
 
     async def open(self) -> None:
         """Raises BusUnavailable, Permanent."""
@@ -70,7 +109,7 @@ class Link:
         }  # fmt: skip
         client = AIOKafkaClient(**self._settings)
         with unavailable(self.place):
-            await start(_Startable(client), self.brokers, self._settings)
+            await start(_Startable(client), self.place, self._settings)
         self._client = client
 
     async def aclose(self) -> None:
@@ -92,7 +131,7 @@ class Link:
             isolation_level="read_committed", max_partition_fetch_bytes=FETCH_BYTES, **more,
         )  # fmt: skip
         with unavailable(self.place):
-            await start(made, self.brokers, self._settings)
+            await start(made, self.place, self._settings)
         return made
 
     async def producer(self, **more: Any) -> AIOKafkaProducer:
@@ -101,7 +140,7 @@ class Link:
 
         made = AIOKafkaProducer(**self._settings, acks="all", enable_idempotence=True, **more)
         with unavailable(self.place):
-            await start(made, self.brokers, self._settings)
+            await start(made, self.place, self._settings)
         return made
 
     async def ask(self, request: Any, node: int | None = None) -> Any:
@@ -122,17 +161,17 @@ class Link:
         return await self.ask(request, None if controller is None else controller.nodeId)
 
     async def topics(self, names: Iterable[str]) -> dict[str, Found]:
-        """Those of the topics that exist; none is created by asking. Raises Permanent: not allowed."""
+        """Those of the topics that exist; none is created by asking. Raises BusUnavailable."""
         from aiokafka.errors import LeaderNotAvailableError, NoError, UnknownTopicOrPartitionError, for_code
 
         from events.bus.kafka_protocol import TopicsRequest
 
         answer = await self.ask(TopicsRequest(list(names)))
         found = {}
-        for code, name, identity, _, partitions, *_ in answer.topics:
+        for code, name, identity, _, partitions, rights, _ in answer.topics:
             error = for_code(code)
             if error in {NoError, LeaderNotAvailableError}:
-                found[name] = Found(str(uuid.UUID(bytes=identity)), len(partitions))
+                found[name] = Found(str(uuid.UUID(bytes=identity)), len(partitions), rights)
             elif error is not UnknownTopicOrPartitionError:
                 with unavailable(f"{self.place}: topic {name}"):
                     raise error(name)

@@ -1,4 +1,4 @@
-"""kafka_protocol: the one request that aiokafka lacks, metadata with the ids of topics.
+"""kafka_protocol: the one request that aiokafka lacks, metadata with the ids of topics and our rights.
 
 Spec      Kafka protocol, Metadata version 10 (Kafka 2.8), in the flexible encoding
 """
@@ -99,7 +99,7 @@ class TopicsV10(RequestStruct):  # type: ignore[misc]
 
 
 class TopicsRequest(Request[TopicsV10]):  # type: ignore[misc]
-    """Ids and partitions of some topics; asking creates none."""
+    """Ids, partitions and our rights of some topics; asking creates none."""
 
     API_KEY = 3
 
@@ -108,5 +108,5 @@ class TopicsRequest(Request[TopicsV10]):  # type: ignore[misc]
 
     def build(self, request_struct_class: Any) -> TopicsV10:
         named: list[Any] = [(NO_ID, topic, {}) for topic in self._topics]
-        made: TopicsV10 = request_struct_class(named, False, False, False, {})
+        made: TopicsV10 = request_struct_class(named, False, False, True, {})
         return made

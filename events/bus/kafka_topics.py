@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 from typing import Any, NamedTuple
 
-from events.bus.kafka_link import Found, Link, unavailable
+from events.bus.kafka_link import Found, Link, Refused, unavailable
 from events.errors import BusUnavailable, Permanent
 
 STATE_BYTES = 16 << 20
@@ -18,6 +18,10 @@ STATE_BYTES = 16 << 20
 
 DEFAULT_BYTES = 1 << 20
 """What brokers take unless told otherwise, reckoned where they may not be asked."""
+
+
+READ, WRITE = {3: "Read"}, {4: "Write"}
+"""Operations that a user has to be allowed on the topics (Describe comes with them), by Kafka's codes."""
 
 
 class Topics(NamedTuple):
@@ -67,6 +71,7 @@ async def prepare(link: Link, topics: Topics, shards: int, creation: Creation | 
     if missing and creation is not None:
         await create(link, topics, shards, creation, missing)
         found = await appeared(link, topics)
+    check_rights(link, found, READ if creation is None else READ | WRITE)
     check_shape(link, topics, shards if creation is not None else shards_of(topics, found), found)
     return await facts(link, topics, found)
 
@@ -83,7 +88,7 @@ def recipe(topics: Topics, shards: int, missing: list[str]) -> str:
 
 async def create(link: Link, topics: Topics, shards: int, how: Creation, missing: list[str]) -> None:
     """Raises BusUnavailable, Permanent. One that somebody else has just made is fine."""
-    from aiokafka.errors import NoError, TopicAlreadyExistsError, for_code
+    from aiokafka.errors import NoError, TopicAlreadyExistsError, TopicAuthorizationFailedError, for_code
     from aiokafka.protocol.admin import CreateTopicsRequest
 
     keep = {} if how.keep is None else {"retention.ms": str(int(how.keep * 1000))}
@@ -103,6 +108,9 @@ async def create(link: Link, topics: Topics, shards: int, how: Creation, missing
     answer = await link.ask_controller(request)
     for name, code, *said in answer.topic_errors:
         error = for_code(code)
+        if error is TopicAuthorizationFailedError:
+            lack = "grant this user Create on the cluster, or on"
+            raise Refused(f"{link.place}: not allowed to create: {lack}: {recipe(topics, shards, missing)}")
         if error not in {NoError, TopicAlreadyExistsError}:
             with unavailable(f"{link.place}: topic {name} cannot be created: {said[0] if said else ''}"):
                 raise error(name)
@@ -116,6 +124,15 @@ async def appeared(link: Link, topics: Topics) -> dict[str, Found]:
             return found
         await asyncio.sleep(0.1)
     raise BusUnavailable(f"{link.place}: the topics of {topics.events} were created and do not appear")
+
+
+def check_rights(link: Link, found: dict[str, Found], wanted: dict[int, str]) -> None:
+    """Raises Refused."""
+    for name, topic in found.items():
+        if lacking := [operation for code, operation in wanted.items() if not topic.allows(code)]:
+            raise Refused(
+                f"{link.place}: topic {name}: not allowed: grant this user {' and '.join(lacking)} on it"
+            )
 
 
 def shards_of(topics: Topics, found: dict[str, Found]) -> int:

@@ -94,13 +94,16 @@ class Client(Protocol):
     async def stop(self) -> None: ...
 
 
-async def start(client: Client, brokers: Brokers, settings: dict[str, Any]) -> None:
-    """Connect a client made with these settings. Raises Retryable, Permanent, and has closed it then."""
+async def start(client: Client, what: str, settings: dict[str, Any]) -> None:
+    """Connect a client made with these settings; `what` begins the text of errors: the brokers.
+
+    Raises Retryable, Permanent, and has closed it then.
+    """
     from aiokafka.errors import KafkaConnectionError
 
     tame()
     try:
-        with translated(brokers.place):
+        with translated(what):
             try:
                 async with asyncio.timeout(CONNECT_TIMEOUT):
                     await client.start()
@@ -220,6 +223,8 @@ def translated(what: str, *passed: type[Exception]) -> Iterator[None]:
 
 def meaning(what: str, exc: Exception) -> EventsError:
     """The error of the library in our tree: what passes by itself, and what somebody has to change."""
+    from aiokafka.errors import NodeNotReadyError
+
     if isinstance(exc, ssl.SSLCertVerificationError):
         return Permanent(
             f"{what}: TLS: {getattr(exc, 'verify_message', exc)}: is tls.caCertSecret the authority?"
@@ -228,6 +233,8 @@ def meaning(what: str, exc: Exception) -> EventsError:
         return Retryable(f"{what}: no answer in time")
     if isinstance(exc, OSError):
         return Retryable(f"{what}: {exc.strerror or exc}: is it up, and is the address right?")
+    if isinstance(exc, NodeNotReadyError):
+        return Retryable(f"{what}: a broker cannot be reached: is it up?")
     for known, advice in refusals().items():
         if isinstance(exc, known):
             return Permanent(f"{what}: {advice}")

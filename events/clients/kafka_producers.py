@@ -76,5 +76,5 @@ async def made(brokers: Brokers, sending: Sending, secrets: Secrets) -> AIOKafka
         **settings, acks=sending.acks, compression_type=sending.compression, linger_ms=sending.linger,
         max_request_size=MAX_REQUEST,
     )  # fmt: skip
-    await start(producer, brokers, settings)
+    await start(producer, brokers.place, settings)
     return producer

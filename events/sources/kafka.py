@@ -117,7 +117,7 @@ class KafkaSource(Source[KafkaConfig]):
         reader = await self._reader(brokers)
         settings = await brokers.settings(self.ctx.secrets)
         consumer = self._consumer(reader, settings)
-        await start(consumer, brokers, settings)
+        await start(consumer, brokers.place, settings)
         try:
             cursor = await reader.begin()
             if cursor is not None:

@@ -1,10 +1,10 @@
-"""What tests of Kafka do beside the product: topics, records in and out, offsets of groups."""
+"""What tests of Kafka do beside the product: topics, records in and out, offsets of groups, rights."""
 
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
-from typing import Any
+from typing import Any, NamedTuple
 
 
 @asynccontextmanager
@@ -57,3 +57,49 @@ async def committed(brokers: str, group: str, topic: str) -> dict[int, int]:
 
 def headers(record: Any) -> dict[str, str]:
     return {name: value.decode() for name, value in record.headers}
+
+
+class Right(NamedTuple):
+    """What a user may do with a resource, or with all whose names begin so."""
+
+    resource: str
+    name: str
+    operation: str
+    prefixed: bool = False
+
+
+RESOURCES = {"topic": 2, "group": 3, "cluster": 4, "transactional id": 5}
+OPERATIONS = {"Read": 3, "Write": 4, "Create": 5, "Describe": 8, "DescribeConfigs": 10}
+LITERAL, PREFIXED = 3, 4
+ALLOW = 3
+"""Codes of Kafka's protocol."""
+
+
+async def grant(brokers: str, user: str, *rights: Right) -> None:
+    from aiokafka.protocol.admin import CreateAclsRequest
+
+    async with administration(brokers) as admin:
+        for right in rights:
+            [(code, text)] = (
+                await admin._send_request(CreateAclsRequest(*acl(user, right)))
+            ).creation_responses
+            assert code == 0, text
+
+
+async def revoke(brokers: str, user: str, *rights: Right) -> None:
+    from aiokafka.protocol.admin import DeleteAclsRequest
+
+    async with administration(brokers) as admin:
+        for right in rights:
+            [(code, text, gone)] = (
+                await admin._send_request(DeleteAclsRequest(*acl(user, right)))
+            ).filter_responses
+            assert code == 0, text
+            assert len(gone) == 1, f"{right} was not granted"
+
+
+def acl(user: str, right: Right) -> tuple[int, str, int, str, str, int, int]:
+    return (
+        RESOURCES[right.resource], right.name, PREFIXED if right.prefixed else LITERAL, f"User:{user}", "*",
+        OPERATIONS[right.operation], ALLOW,
+    )  # fmt: skip

@@ -12,79 +12,21 @@ from typing import TYPE_CHECKING
 import pytest
 
 from events.aio import Group
-from events.bus._base import Bus, Changes, Cursor, Double, EventQuery, Health, Lease, Mark
+from events.bus._base import Bus, Changes, Double, EventQuery, Health, Lease, Mark
 from events.bus.kafka import KafkaBus
 from events.bus.kafka_batches import Batch, deliver
-from events.bus.kafka_topics import Creation
-from events.clients.kafka import Brokers
-from events.clients.secrets import LocalSecrets
 from events.errors import BusUnavailable, Fenced
 from events.testing.bus_harness import TOPIC, Seen, beginning, event, events, reaches, read_all, read_until
 from events.testing.proxy import Proxy
 from events.testing.sensors import Rig, sensor, trigger
 from events.testing.servers.fixtures import Own
 from events.testing.servers.kafka import Kafka
+from tests.integration.bus.kafka_rig import PATIENCE, Sender, healthy, make, opened
 
 if TYPE_CHECKING:
     from aiokafka import AIOKafkaProducer
 
 pytestmark = [pytest.mark.servers("kafka"), pytest.mark.timeout(90)]
-
-PATIENCE = 40.0
-CREATION = Creation(2)
-
-
-def make(address: str, topic: str | None = None, creation: Creation | None = CREATION) -> KafkaBus:
-    known = LocalSecrets(dict, environ={})
-    name = topic or f"t{secrets.token_hex(6)}"
-    return KafkaBus(Brokers.of(address), name, secrets=known, shards=2, creation=creation)
-
-
-@asynccontextmanager
-async def opened(address: str, topic: str | None = None) -> AsyncIterator[KafkaBus]:
-    bus = make(address, topic)
-    await bus.open()
-    try:
-        yield bus
-    finally:
-        await bus.aclose()
-
-
-class Sender:
-    """Publishes one event after the other, and each again until it is stored, as a source does."""
-
-    def __init__(self, bus: Bus) -> None:
-        self.bus, self.stored, self.refused = bus, list[str](), 0
-        self.task = asyncio.get_running_loop().create_task(self._run())
-
-    async def _run(self) -> None:
-        number = 0
-        while True:
-            try:
-                await self.bus.publish([event(f"{number}")], Cursor("place", b"%d" % number))
-            except BusUnavailable:
-                self.refused += 1
-                await asyncio.sleep(0.1)
-                continue
-            self.stored.append(f"{number}")
-            number += 1
-            await asyncio.sleep(0.005)
-
-    async def reach(self, more: int) -> None:
-        goal = len(self.stored) + more
-        async with asyncio.timeout(PATIENCE):
-            while len(self.stored) < goal:
-                await asyncio.sleep(0.05)
-
-    async def stop(self) -> None:
-        self.task.cancel()
-        await asyncio.wait([self.task])
-
-
-async def healthy(bus: Bus, wanted: bool = True) -> None:
-    async with asyncio.timeout(PATIENCE):
-        while bus.health().ready != wanted:
-            await asyncio.sleep(0.05)
 
 
 async def test_a_restarted_broker_loses_nothing_and_everything_goes_on(
@@ -95,21 +37,20 @@ async def test_a_restarted_broker_loses_nothing_and_everything_goes_on(
         start = await bus.head()
         lease = await bus.lease("shard/0", ttl=30.0)
         reader, seen = await bus.read([TOPIC], start), Seen(start)
-        sender = Sender(bus)
-        await sender.reach(20)
-        await asyncio.to_thread(broker.kill)
-        await healthy(bus, wanted=False)
-        with pytest.raises(BusUnavailable):
-            await bus.publish([event("refused")])
-        await asyncio.to_thread(broker.start)
-        await healthy(bus)
-        await sender.reach(20)
-        await sender.stop()
+        async with Sender(bus) as sender:
+            await sender.reach(20)
+            await asyncio.to_thread(broker.kill)
+            await healthy(bus, wanted=False)
+            with pytest.raises(BusUnavailable):
+                await bus.publish([event("refused")])
+            await asyncio.to_thread(broker.start)
+            await healthy(bus)
+            await sender.reach(20)
         await bus.commit(0, lease.epoch, Changes(records={"a": b"1"}, mark=await bus.head()))
         await read_until(reader, seen, await bus.head(), PATIENCE)
-        assert set(sender.stored) <= set(seen.ids)
+        assert set(sender.done) <= set(seen.ids)
         assert len(seen.ids) == len(set(seen.ids)), "a double was handed out"
-        assert int(await bus.cursor("place") or b"") >= int(sender.stored[-1])
+        assert int(await bus.cursor("place") or b"") >= int(sender.done[-1])
     lines = [record.getMessage() for record in caplog.records if record.levelno >= logging.WARNING]
     assert lines == [], "who uses the bus tells, by its health"
 
@@ -146,19 +87,18 @@ async def test_a_broken_network_heals(own: Own[Kafka], fault: str):
     async with proxied(broker, own) as proxy, opened(f"127.0.0.1:{proxy.port}") as bus:
         start = await bus.head()
         reader, seen = await bus.read([TOPIC], start), Seen(start)
-        sender = Sender(bus)
-        await sender.reach(20)
-        getattr(proxy, fault)()
-        if fault == "refuse":
-            proxy.cut()
-        if fault != "cut":
-            await healthy(bus, wanted=False)
-            await proxy.heal()
-        await sender.reach(20)
-        await healthy(bus)
-        await sender.stop()
+        async with Sender(bus) as sender:
+            await sender.reach(20)
+            getattr(proxy, fault)()
+            if fault == "refuse":
+                proxy.cut()
+            if fault != "cut":
+                await healthy(bus, wanted=False)
+                await proxy.heal()
+            await sender.reach(20)
+            await healthy(bus)
         await read_until(reader, seen, await bus.head(), PATIENCE)
-        assert set(sender.stored) <= set(seen.ids)
+        assert set(sender.done) <= set(seen.ids)
         assert len(seen.ids) == len(set(seen.ids)), "a double was handed out"
 
 
