@@ -8,11 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
+from pathlib import Path
 from typing import TypeVar
 from uuid import uuid4
 
 import pytest
 
+from events.testing.disk import Forbidden, SmallDisk
 from events.testing.servers._process import Server
 from events.testing.servers.argo import Controller, install_crds
 from events.testing.servers.elasticmq import ElasticMQ
@@ -30,11 +32,29 @@ Own = Callable[[S], S]
 """Starts a server that belongs to one test: `own(Nats(max_file=1 << 20))`."""
 
 
+Disks = Callable[[int], SmallDisk]
+"""Mounts a file system of so many bytes, which is gone afterwards."""
+
+
 @pytest.fixture
 def own() -> Iterator[Own[Server]]:
     """For tests that restart, kill, pause or configure a server: theirs alone, gone afterwards."""
     with ExitStack() as stack:
         yield stack.enter_context
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Disks]:
+    """Ask for it before `own`, so that a server that keeps its data there ends first."""
+    with ExitStack() as stack:
+
+        def make(size: int) -> SmallDisk:
+            try:
+                return stack.enter_context(SmallDisk(tmp_path / "disk", size))
+            except Forbidden as exc:
+                pytest.skip(f"a small file system cannot be mounted here: {exc}")
+
+        yield make
 
 
 @pytest.fixture(scope="session")

