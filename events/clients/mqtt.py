@@ -12,16 +12,13 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
-from typing import NamedTuple
-from urllib.parse import unquote, urlsplit
 
 from events.clients import mqtt_packets as packets
 from events.clients.http import Sessions
+from events.clients.mqtt_broker import LARGEST, Broker, Link, linked
 from events.clients.mqtt_packets import Malformed, Message
-from events.clients.secrets import Ref, Secrets
-from events.clients.streams import Stream, close_stream, open_stream
+from events.clients.secrets import Secrets
 from events.clients.streams import translated as network
-from events.clients.tls import TlsRefs, context_of
 from events.errors import Permanent, Retryable
 
 KEEP_ALIVE = 15
@@ -29,12 +26,6 @@ KEEP_ALIVE = 15
 
 ANSWER = 10.0
 """Seconds for the answer to a login."""
-
-LARGEST = 64 << 20
-"""Bytes of one packet."""
-
-PLAIN, SECURE = {"tcp": 1883, "mqtt": 1883}, {"ssl": 8883, "tls": 8883, "mqtts": 8883}
-"""Schemes of URLs and their ports."""
 
 REFUSALS = {
     1: "the broker does not speak MQTT 3.1.1",
@@ -47,53 +38,11 @@ UNAVAILABLE = 3
 REFUSED = bytes((packets.REFUSED,))
 
 
-class Broker(NamedTuple):
-    """Where, as whom. `login` is user name and password, or what stands in the URL."""
-
-    host: str
-    port: int
-    client_id: str
-    clean: bool = True
-    user: Ref | None = None
-    password: Ref | None = None
-    inline: tuple[str, str] | None = None
-    tls: TlsRefs | None = None
-
-    @classmethod
-    def of(cls, url: str, client_id: str, *, tls: TlsRefs | None = None, **given: object) -> Broker:
-        """Raises Permanent for a URL that cannot be used."""
-        try:
-            parts = urlsplit(url if "://" in url else f"tcp://{url}")
-            host, port = parts.hostname, parts.port
-        except ValueError as exc:
-            raise Permanent(f"url: {exc}") from exc
-        default = PLAIN.get(parts.scheme) or SECURE.get(parts.scheme)
-        if default is None or not host:
-            raise Permanent("url: write tcp://host:1883 or ssl://host:8883")
-        if tls is None and parts.scheme in SECURE:
-            tls = TlsRefs()
-        inline = (unquote(parts.username), unquote(parts.password or "")) if parts.username else None
-        return cls(host, port or default, client_id, inline=inline, tls=tls, **given)  # type: ignore[arg-type]
-
-    @property
-    def place(self) -> str:
-        return f"MQTT {self.host}:{self.port}"
-
-    def __repr__(self) -> str:
-        return f"<Broker {self.place}>"
-
-    async def login(self, secrets: Secrets) -> tuple[str, str] | None:
-        """Raises Permanent for a secret that is missing."""
-        if self.user is None or self.password is None:
-            return self.inline
-        return await secrets.read(self.user), await secrets.read(self.password)
-
-
 class Connection:
     """Logged in. One task receives; others may acknowledge meanwhile."""
 
-    def __init__(self, stream: Stream, broker: Broker) -> None:
-        (self._reader, self._writer), self._broker = stream, broker
+    def __init__(self, link: Link, broker: Broker) -> None:
+        self._link, self._broker = link, broker
         self._topic = ""
         self._granted: Callable[[], None] = lambda: None
 
@@ -153,13 +102,12 @@ class Connection:
                 await self._send(packets.PING)
 
     async def _send(self, data: bytes) -> None:
-        self._writer.write(data)
         async with asyncio.timeout(ANSWER):
-            await self._writer.drain()
+            await self._link.send(data)
 
     async def _packet(self) -> tuple[int, bytes]:
         """First byte and body of the next packet."""
-        read = self._reader.readexactly
+        read = self._link.read
         head, length = (await read(1))[0], 0
         for shift in (0, 7, 14, 21):
             byte = (await read(1))[0]
@@ -177,15 +125,10 @@ class Connection:
 async def connected(broker: Broker, secrets: Secrets, sessions: Sessions) -> AsyncIterator[Connection]:
     """Connected and logged in. Raises Retryable, Permanent."""
     login = await broker.login(secrets)
-    context = None if broker.tls is None else await context_of(broker.tls, secrets)
-    stream = await open_stream(broker.place, broker.host, broker.port, sessions, context)
-    try:
-        connection = Connection(stream, broker)
+    async with linked(broker, secrets, sessions) as link:
+        connection = Connection(link, broker)
         await connection.login(login)
         yield connection
-        stream[1].write(packets.DISCONNECT)
-    finally:
-        close_stream(stream)
 
 
 @contextmanager

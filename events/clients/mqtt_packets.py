@@ -10,7 +10,6 @@ from typing import NamedTuple
 CONNACK, PUBLISH, PUBREC, PUBREL, SUBACK, PINGRESP = 2, 3, 5, 6, 9, 13
 
 PING = b"\xc0\x00"
-DISCONNECT = b"\xe0\x00"
 
 CLEAN, HAS_PASSWORD, HAS_USER = 0x02, 0x40, 0x80
 

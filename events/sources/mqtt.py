@@ -21,7 +21,8 @@ from pydantic import Field
 from events.aio import together
 from events.api.common import BasicAuth, Int32, NonEmpty, Problem, check_login, check_tls
 from events.api.eventsource import BrokerSourceConfig
-from events.clients.mqtt import Broker, Connection, connected
+from events.clients.mqtt import Connection, connected
+from events.clients.mqtt_broker import Broker
 from events.clients.mqtt_packets import Message
 from events.clients.secrets import secret
 from events.clients.tls import TlsRefs
@@ -33,7 +34,9 @@ from events.sources._queue import Buffer, Waiting, insist, malformed
 class MQTTConfig(BrokerSourceConfig):
     """One topic filter."""
 
-    url: NonEmpty = Field(description="URL of the broker, as in tcp://broker:1883 or ssl://broker:8883")
+    url: NonEmpty = Field(
+        description="URL of the broker: tcp://host:1883, ssl://host:8883, ws://host:port/path or wss://host/path"
+    )
     topic: NonEmpty = Field(description="topic filter; + and # are wildcards")
     client_id: NonEmpty = Field(description="client id, unique at the broker")
     auth: BasicAuth | None = Field(None, description="user name and password")

@@ -16,14 +16,14 @@ class Mosquitto(Server):
 
     users    names and passwords; without them everybody is let in
     acl      text of the file that says what each user may read and write
-    tls      certificate of a second port (`tls_port`)
-    clients  the authority (PEM) of the certificates that clients of the second port must show
+    tls      certificate of two more ports (`tls_port`, `wss_port`)
+    clients  the authority (PEM) of the certificates that clients of these ports must show
     extra    text for the end of the settings file
     """
 
     name = "mosquitto"
     origin = PACKAGE
-    port_count = 2
+    port_count = 4
 
     def __init__(
         self,
@@ -46,10 +46,20 @@ class Mosquitto(Server):
     def tls_port(self) -> int:
         return self.ports[1]
 
+    @property
+    def ws_port(self) -> int:
+        """For websockets, with any path."""
+        return self.ports[2]
+
+    @property
+    def wss_port(self) -> int:
+        return self.ports[3]
+
     def configure(self) -> None:
         lines = [
             "user root",  # started by root it stays root: the folder is not readable for others
-            f"listener {self.port} 127.0.0.1", *self._encrypted(), *self._logins(),
+            f"listener {self.port} 127.0.0.1", *listener(self.ws_port, "websockets"), *self._encrypted(),
+            *self._logins(),
             f"persistence true\npersistence_location {self.folder}/", "autosave_on_changes true",
             "autosave_interval 1", "log_dest stderr", self.extra,
         ]  # fmt: skip
@@ -76,10 +86,11 @@ class Mosquitto(Server):
         pem.write_text(self.tls.cert + self.tls.key)
         trusted.write_text(self.clients or self.tls.cert)
         wanted = str(self.clients is not None).lower()
-        return [
-            f"listener {self.tls_port} 127.0.0.1", f"certfile {pem}", f"keyfile {pem}", f"cafile {trusted}",
-            f"require_certificate {wanted}",
+        encrypted = [
+            f"certfile {pem}", f"keyfile {pem}", f"cafile {trusted}", f"require_certificate {wanted}"
         ]  # fmt: skip
+        plain, web = listener(self.tls_port, "mqtt"), listener(self.wss_port, "websockets")
+        return [*plain, *encrypted, *web, *encrypted]
 
     def command(self) -> list[str]:
         return [PACKAGE.path("usr/sbin/mosquitto"), "-c", str(self.folder / "mosquitto.conf")]
@@ -88,4 +99,8 @@ class Mosquitto(Server):
         return PACKAGE.environ()
 
     def ready(self) -> bool:
-        return listens(self.port)
+        return all(map(listens, self.ports if self.tls else (self.port, self.ws_port)))
+
+
+def listener(port: int, protocol: str) -> list[str]:
+    return [f"listener {port} 127.0.0.1", f"protocol {protocol}"]

@@ -22,13 +22,17 @@ class Mosquittos(QueueContract):
     secrets: ClassVar = {"mqtt/user": USER, "mqtt/password": PASSWORD}
     qos = 0
 
+    @property
+    def url(self) -> str:
+        return self.broker.url
+
     @pytest.fixture(autouse=True)
     def server(self, own: Any) -> None:
         self.broker: Mosquitto = own(Mosquitto(users={USER: PASSWORD}))
 
     async def begin(self, rig: Rig, *, supervised: bool = False) -> None:
         auth = {key: {"name": "mqtt", "key": name} for key, name in (("username", "user"), ("password",) * 2)}
-        raw = {"url": self.broker.url, "topic": "shop/#", "clientId": "events", "auth": auth, "qos": self.qos}
+        raw = {"url": self.url, "topic": "shop/#", "clientId": "events", "auth": auth, "qos": self.qos}
         await rig.start(self.kind, raw | {"jsonBody": True}, supervised=supervised)
 
     async def put(self, texts: Sequence[str]) -> None:
@@ -57,3 +61,12 @@ class TestMQTTAtLeastOnce(Mosquittos):
 @pytest.mark.servers("mosquitto")
 class TestMQTTExactlyOnce(Mosquittos):
     qos = 2
+
+
+@pytest.mark.servers("mosquitto")
+class TestMQTTOverWebsocket(Mosquittos):
+    qos = 2
+
+    @property
+    def url(self) -> str:
+        return f"ws://127.0.0.1:{self.broker.ws_port}/mqtt"

@@ -277,8 +277,9 @@ async def test_one_client_id_used_twice_is_told(mosquitto_server: Mosquitto):
 @pytest.mark.parametrize(
     ("url", "told"),
     [
-        ("http://broker", "write tcp://host:1883 or ssl://host:8883"),
-        ("ws://broker/mqtt", "write tcp://host:1883 or ssl://host:8883"),
+        ("http://broker", "write tcp://host:1883, ssl://host:8883, ws://host:port/path or wss://host:port/"),
+        ("unix:///run/broker", "write tcp://host:1883"),
+        ("ws:///mqtt", "write tcp://host:1883"),
         ("tcp://broker:none", "url: "),
         ("tcp://", "write tcp://host:1883"),
     ],
