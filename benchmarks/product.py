@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from benchmarks.load import SECRET, cpu_seconds, generate, process
+from events.testing.github import github_source
 from events.testing.servers import free_port
 
 CONNECTIONS = 64
@@ -26,23 +27,7 @@ class Server(NamedTuple):
 
 
 def source(port: int) -> str:
-    return f"""
-apiVersion: v1
-kind: Secret
-metadata: {{name: github}}
-stringData: {{secret: {SECRET}}}
----
-apiVersion: argoproj.io/v1alpha1
-kind: EventSource
-metadata: {{name: github}}
-spec:
-  github:
-    push:
-      repositories: [{{owner: acme, names: [shop]}}]
-      webhook: {{endpoint: /push, port: "{port}", method: POST}}
-      events: [push]
-      webhookSecret: {{name: github, key: secret}}
-"""
+    return github_source("github", SECRET, port, "push")
 
 
 def sensor(name: str, branch: str, sink: int) -> str:

@@ -16,6 +16,7 @@ import aiohttp
 import yaml
 from aiohttp import web
 
+from events.testing.github import github_source
 from events.testing.servers import free_port, missing
 from events.testing.servers.argo import lint
 
@@ -197,18 +198,7 @@ async def deliver(session: aiohttp.ClientSession, url: str, body: dict[str, Any]
 
 def manifests(port: int, target: int, more: str = "") -> str:
     """A github source with events number, a and b, and a sensor for each kind of effect."""
-    return f"""
-apiVersion: v1
-kind: Secret
-metadata: {{name: hook}}
-stringData: {{secret: {SECRET}}}
----
-apiVersion: argoproj.io/v1alpha1
-kind: EventSource
-metadata: {{name: gh}}
-spec:
-  github:
-{"".join(github_event(name, port) for name in ("number", "a", "b"))}
+    return f"""{github_source("gh", SECRET, port, "number", "a", "b")}
 ---
 apiVersion: argoproj.io/v1alpha1
 kind: Sensor
@@ -259,14 +249,4 @@ spec:
             - {{src: {{dependencyName: a, dataKey: body.number}}, dest: data.a}}
             - {{src: {{dependencyName: b, dataKey: body.number}}, dest: data.b}}
 {more}
-"""
-
-
-def github_event(name: str, port: int) -> str:
-    return f"""
-    {name}:
-      repositories: [{{owner: acme, names: [shop]}}]
-      webhook: {{endpoint: /{name}, port: "{port}", method: POST}}
-      events: [push]
-      webhookSecret: {{name: hook, key: secret}}
 """

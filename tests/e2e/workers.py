@@ -14,7 +14,8 @@ from typing import Any
 import aiohttp
 from aiohttp import web
 
-from tests.e2e.instance import SECRET, Instance, deliver, free_port, github_event
+from events.testing.github import github_source
+from tests.e2e.instance import SECRET, Instance, deliver, free_port
 
 SENSORS = 8
 LEASE = 2.0
@@ -136,18 +137,7 @@ class Worker:
 
 def manifests(port: int, target: int, more: str = "") -> str:
     """A github source, and sensors that call the target; one of them strictly in order."""
-    return f"""
-apiVersion: v1
-kind: Secret
-metadata: {{name: hook}}
-stringData: {{secret: {SECRET}}}
----
-apiVersion: argoproj.io/v1alpha1
-kind: EventSource
-metadata: {{name: gh}}
-spec:
-  github:
-{github_event("number", port)}
+    return f"""{github_source("gh", SECRET, port, "number")}
 {"".join(calling(f"s{number}", target, ordered=number == 0) for number in range(SENSORS))}
 {more}
 """
