@@ -110,7 +110,7 @@ class JetStreamBus:
         if self._open:
             return
         try:
-            self._link = await connect(self._servers, self._secrets, self.name, quiet=True)
+            self._link = await connect(self._servers, self._secrets, self.name, None, quiet=True)
         except Permanent:
             raise
         except Retryable as exc:

@@ -109,7 +109,7 @@ class Link:
         }  # fmt: skip
         client = AIOKafkaClient(**self._settings)
         with unavailable(self.place):
-            await start(_Startable(client), self.place, self._settings)
+            await start(_Startable(client), self.place, self._settings, None)
         self._client = client
 
     async def aclose(self) -> None:
@@ -131,7 +131,7 @@ class Link:
             isolation_level="read_committed", max_partition_fetch_bytes=FETCH_BYTES, **more,
         )  # fmt: skip
         with unavailable(self.place):
-            await start(made, self.place, self._settings)
+            await start(made, self.place, self._settings, None)
         return made
 
     async def producer(self, **more: Any) -> AIOKafkaProducer:
@@ -140,7 +140,7 @@ class Link:
 
         made = AIOKafkaProducer(**self._settings, acks="all", enable_idempotence=True, **more)
         with unavailable(self.place):
-            await start(made, self.place, self._settings)
+            await start(made, self.place, self._settings, None)
         return made
 
     async def ask(self, request: Any, node: int | None = None) -> Any:

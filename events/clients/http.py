@@ -57,11 +57,12 @@ def check_address(guard: Guard, address: str) -> None:
     """Raises Refused. An IPv6 address that leads to an IPv4 address is judged by both."""
     if guard == "off":
         return
+    rule = f"(address guard {guard!r}: see --guard)"
     for ip in reached(ipaddress.ip_address(address.partition("%")[0])):
         if ip.is_link_local or ip.is_multicast or ip.is_unspecified or ip in METADATA:
-            raise Refused(f"{address} is not an address to connect to (address guard {guard!r})")
+            raise Refused(f"{address} is not an address to connect to {rule}")
         if guard == "strict" and not public(ip):
-            raise Refused(f"{address} is not a public address (address guard {guard!r})")
+            raise Refused(f"{address} is not a public address {rule}")
 
 
 def reached(ip: Address) -> Iterator[Address]:
@@ -143,14 +144,17 @@ class Sessions:
         raise refused or OSError(f"{host} has no address")
 
     async def connect(self, host: str, port: int) -> socket.socket:
-        """TCP to the first address of the host that answers, for other protocols. Raises OSError."""
+        """TCP to the first address of the host that answers, for other protocols.
+
+        Raises OSError, which is Refused only when no address of the host may be connected to.
+        """
         loop = asyncio.get_running_loop()
         failed: OSError | None = None
         for info in await loop.getaddrinfo(host, port, type=socket.SOCK_STREAM):
             try:
                 made = self.make_socket(info)
             except Refused as exc:
-                failed = exc
+                failed = failed or exc
                 continue
             try:
                 made.setblocking(False)

@@ -2,6 +2,7 @@
 
 Brokers   host:port, separated by commas; `kafka://` in front is allowed
 Login     SASL PLAIN, SCRAM-SHA-256, SCRAM-SHA-512; secrets are read at every connect
+Guard     with a Gate (`clients/kafka_guard.py`) every connection passes the address guard
 Retries   the library's own until its request timeout; whoever calls decides about more
 Log       the library logs every attempt of every connection; that is switched off, since its errors come as
           exceptions too, unless our own log is at debug
@@ -19,13 +20,16 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import msgspec
 
-from events.aio import finish
+from events.aio import finish, together
+from events.clients.http import Refused
+from events.clients.kafka_guard import Gate
 from events.clients.secrets import Ref, Secrets, secret
 from events.clients.tls import TlsRefs, context_of
 from events.errors import EventsError, Permanent, Retryable
 
 if TYPE_CHECKING:
     from aiokafka import AIOKafkaProducer
+    from aiokafka.client import AIOKafkaClient
 
     from events.api.common import SASL, TLS
 
@@ -94,9 +98,10 @@ class Client(Protocol):
     async def stop(self) -> None: ...
 
 
-async def start(client: Client, what: str, settings: dict[str, Any]) -> None:
+async def start(client: Client, what: str, settings: dict[str, Any], gate: Gate | None) -> None:
     """Connect a client made with these settings; `what` begins the text of errors: the brokers.
 
+    Without a gate there is no guard: for brokers that the operator names, those of a bus.
     Raises Retryable, Permanent, and has closed it then.
     """
     from aiokafka.errors import KafkaConnectionError
@@ -106,14 +111,23 @@ async def start(client: Client, what: str, settings: dict[str, Any]) -> None:
         with translated(what):
             try:
                 async with asyncio.timeout(CONNECT_TIMEOUT):
-                    await client.start()
+                    await begin(client, gate, what)
                     await asyncio.sleep(0)  # a consumer closed before its tasks ran leaves its connections
             except KafkaConnectionError:
-                await reach(settings)
+                await reach(settings, gate)
                 raise
     except BaseException:
         await stop(client)
         raise
+
+
+async def begin(client: Client, gate: Gate | None, what: str) -> None:
+    """Raises Permanent at once for a broker that is refused: the library would try it again and again."""
+    if gate is None:
+        await client.start()
+    else:
+        gate.put_before(inner(client))
+        await together(start=client.start(), guard=gate.shut(what))
 
 
 async def stop(client: Client) -> None:
@@ -132,7 +146,12 @@ async def hang_up(client: Any) -> None:
     worker = getattr(client, "_fetcher", None) or getattr(client, "_sender", None)
     if worker is not None:
         await worker.close()
-    await (client.client if hasattr(client, "client") else client._client).close()
+    await inner(client).close()
+
+
+def inner(client: Any) -> AIOKafkaClient:
+    """The connections of a producer or a consumer."""
+    return client.client if hasattr(client, "client") else client._client
 
 
 async def abandon(producer: AIOKafkaProducer) -> None:
@@ -175,21 +194,25 @@ def look(end: asyncio.Future[Any]) -> None:
         end.exception()
 
 
-async def reach(settings: dict[str, Any]) -> None:
+async def reach(settings: dict[str, Any], gate: Gate | None) -> None:
     """Connect to one broker after the other, until one answers; raises what the last one failed with.
 
-    The library tells of a failed start only that there was none.
+    The library tells of a failed start only that there was none. Refused is raised when the guard lets none
+    of them be connected to.
     """
     from aiokafka.client import collect_hosts
     from aiokafka.conn import create_conn
     from aiokafka.errors import KafkaError
 
     given = {key: value for key, value in settings.items() if key in CONNECTION or key.startswith("sasl_")}
+    connect = create_conn if gate is None else gate.connect
     failed: Exception | None = None
     for host, port, _ in collect_hosts(settings["bootstrap_servers"]):
         try:
             async with asyncio.timeout(CONNECT_TIMEOUT):
-                (await create_conn(host, port, **given)).close()
+                (await connect(host, port, **given)).close()
+        except Refused as exc:
+            failed = failed or exc
         except (OSError, KafkaError) as exc:
             failed = exc
         else:
@@ -229,6 +252,8 @@ def meaning(what: str, exc: Exception) -> EventsError:
         return Permanent(
             f"{what}: TLS: {getattr(exc, 'verify_message', exc)}: is tls.caCertSecret the authority?"
         )
+    if isinstance(exc, Refused):
+        return Permanent(f"{what}: {exc}")
     if isinstance(exc, TimeoutError):
         return Retryable(f"{what}: no answer in time")
     if isinstance(exc, OSError):

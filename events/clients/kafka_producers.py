@@ -14,7 +14,9 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from events.clients.kafka import Brokers, start, stop
+from events.clients.http import Sessions
+from events.clients.kafka import Brokers, start, stop, translated
+from events.clients.kafka_guard import Gate
 from events.clients.secrets import Secrets
 from events.clients.tls import read_pems
 
@@ -36,8 +38,9 @@ class Sending(msgspec.Struct, frozen=True):
 class Producers:
     """Made at first use, kept until `aclose`; renewed secrets make new ones."""
 
-    def __init__(self) -> None:
-        self._made: dict[Any, AIOKafkaProducer] = {}
+    def __init__(self, sessions: Sessions) -> None:
+        self._sessions = sessions
+        self._made: dict[Any, tuple[AIOKafkaProducer, Gate]] = {}
         self._making: defaultdict[Any, asyncio.Lock] = defaultdict(asyncio.Lock)
 
     def __len__(self) -> int:
@@ -52,11 +55,16 @@ class Producers:
         if place not in self._made:
             async with self._making[place]:
                 if place not in self._made:
-                    self._made[place] = await made(brokers, sending, secrets)
-        return self._made[place]
+                    gate = Gate(self._sessions)
+                    self._made[place] = await made(brokers, sending, secrets, gate), gate
+        producer, gate = self._made[place]
+        if gate.refusal is not None:
+            with translated(brokers.place):
+                await gate.judge()
+        return producer
 
     async def aclose(self) -> None:
-        producers = list(self._made.values())
+        producers = [producer for producer, _ in self._made.values()]
         self._made.clear()
         await asyncio.gather(*map(stop, producers))
 
@@ -68,7 +76,7 @@ async def digest(brokers: Brokers, secrets: Secrets) -> bytes:
     return hashlib.sha256(msgspec.msgpack.encode([texts, tuple(pems)])).digest()
 
 
-async def made(brokers: Brokers, sending: Sending, secrets: Secrets) -> AIOKafkaProducer:
+async def made(brokers: Brokers, sending: Sending, secrets: Secrets, gate: Gate) -> AIOKafkaProducer:
     from aiokafka import AIOKafkaProducer
 
     settings = await brokers.settings(secrets)
@@ -76,5 +84,5 @@ async def made(brokers: Brokers, sending: Sending, secrets: Secrets) -> AIOKafka
         **settings, acks=sending.acks, compression_type=sending.compression, linger_ms=sending.linger,
         max_request_size=MAX_REQUEST,
     )  # fmt: skip
-    await start(producer, brokers.place, settings)
+    await start(producer, brokers.place, settings, gate)
     return producer

@@ -5,6 +5,7 @@ Login       the first of user and password, token, NKey seed, credentials file; 
             else what stands before the `@` of the first URL
 TLS         asked for by settings or a `tls://` URL: a server that does not offer it is refused before the
             login is sent, also at every reconnect (nats-py 2.16 goes on in plain text)
+Guard       see nats_client.py; once it refuses all servers that are known the connection is given up
 Reconnects  for ever, half a second apart; one log line when the servers are lost, one when they are back
 Library     nats-py (extra `nats`)
 """
@@ -24,8 +25,8 @@ from urllib.parse import unquote, urlsplit
 import msgspec
 
 from events.aio import strictly
-from events.clients.http import shown
-from events.clients.nats_client import Sink, client_class, drop
+from events.clients.http import Refused, Sessions, shown
+from events.clients.nats_client import PORT, Sink, client_class, drop
 from events.clients.secrets import Ref, Secrets, secret
 from events.clients.tls import TlsRefs, context_of, read_pems
 from events.errors import EventsError, Permanent, Retryable
@@ -176,7 +177,7 @@ def checked_url(url: str) -> str:
         parts = urlsplit(whole)
         if parts.scheme not in {"nats", "tls"} or not parts.hostname:
             raise ValueError
-        return whole if parts.port else f"{whole.rstrip('/:')}:4222"
+        return whole if parts.port else f"{whole.rstrip('/:')}:{PORT}"
     except ValueError as exc:
         raise Permanent(f"not the URL of a NATS server: {shown(whole)}: write nats://host:4222") from exc
 
@@ -186,10 +187,13 @@ class Link:
 
     `ended` is set when it will not come back: closed by us, or by the server (then `trouble` says why).
     `quiet`: its owner tells users when it is lost and back, and the log has that at debug only.
+    Without `sessions` there is no guard: for servers that the operator names, those of a bus.
     """
 
-    def __init__(self, servers: Servers, name: str, *, quiet: bool = False) -> None:
-        self.servers, self.name, self._quiet = servers, name, quiet
+    def __init__(
+        self, servers: Servers, name: str, sessions: Sessions | None, *, quiet: bool = False
+    ) -> None:
+        self.servers, self.name, self._sessions, self._quiet = servers, name, sessions, quiet
         self.client: Client
         self.up = False
         self.trouble = ""
@@ -204,14 +208,14 @@ class Link:
     async def open(self, secrets: Secrets) -> None:
         """Connect, also again after it ended: subscriptions are made anew by who had them.
 
-        Raises Retryable (nobody there), Permanent (login, certificate, secret).
+        Raises Retryable (nobody there), Permanent (login, certificate, secret, address guard).
         """
         self._first, self.trouble = [], ""
         self.ended.clear()
         with translated(self.name, self.servers):
             given = self.servers.in_url() | await self.servers.login.read(secrets)
             context = None if self.servers.tls is None else await context_of(self.servers.tls, secrets)
-            self.client = client_class()()
+            self.client = client_class()(self._sessions)
             try:
                 await self._connect(given, context)
             except BaseException:
@@ -291,16 +295,25 @@ class Link:
 
     async def _on_error(self, error: Exception) -> None:
         if self._first is not None:
-            self._first.append(error)
-            passing = isinstance(error, OSError | TimeoutError) and not isinstance(error, ssl.SSLError)
-            if not passing or len(self._first) >= len(self.servers.urls):
-                raise meaning(self.name, self.servers, error)
+            self._tried(self._first, error)
             return
         self.trouble = str(error) or type(error).__name__
+        if isinstance(error, Refused):
+            cast("Any", self.client).check_refused(error)
         if "permissions violation" in self.trouble:
             self._refused(meaning(self.name, self.servers, error))  # type: ignore[arg-type]
         else:
             logger.debug("%s: %s", self.name, self.trouble)
+
+    def _tried(self, failed: list[Exception], error: Exception) -> None:
+        """One of the servers failed. Raises when there is no use in trying another one, or no other one."""
+        failed.append(error)
+        passing = isinstance(error, OSError | TimeoutError) and not isinstance(error, ssl.SSLError)
+        if not passing:
+            raise meaning(self.name, self.servers, error)
+        if len(failed) >= len(self.servers.urls):
+            mending = [one for one in failed if not isinstance(one, Refused)]
+            raise meaning(self.name, self.servers, (mending or failed)[-1])
 
     def _refused(self, why: Permanent) -> None:
         logger.warning("%s", why)
@@ -348,12 +361,15 @@ class Link:
             watcher(up)
 
 
-async def connect(servers: Servers, secrets: Secrets, name: str, *, quiet: bool = False) -> Link:
+async def connect(
+    servers: Servers, secrets: Secrets, name: str, sessions: Sessions | None, *, quiet: bool = False
+) -> Link:
     """A connection that works. `name` is what messages and the server's monitoring call it.
 
-    Raises Retryable (nobody there, no answer), Permanent (login, certificate, secret).
+    Without `sessions` there is no guard: for servers that the operator names, those of a bus.
+    Raises Retryable (nobody there, no answer), Permanent (login, certificate, secret, address guard).
     """
-    link = Link(servers, name, quiet=quiet)
+    link = Link(servers, name, sessions, quiet=quiet)
     await link.open(secrets)
     return link
 
@@ -379,6 +395,8 @@ def meaning(what: str, servers: Servers, error: Exception) -> EventsError:
     text = (str(error) or type(error).__name__).removeprefix("nats: ").strip("' ")
     start = f"{what}: {servers.shown}"
     lower = text.lower()
+    if isinstance(error, Refused):
+        return Permanent(f"{start}: {text}")
     if isinstance(error, ssl.SSLError):
         return Permanent(f"{start}: TLS: {error.reason or text}: check the certificates in tls")
     if isinstance(error, errors.SecureConnRequiredError):

@@ -1,5 +1,8 @@
 """nats-py's client, corrected: TLS that was asked for is used, lost peers are not waited for, nothing leaks.
 
+Guard  with sessions every connection, also to servers that a server has named and at every reconnect, goes to
+       an address that was checked; TLS verifies the name
+
 What is corrected is said at each method; seen in nats-py 2.16. Its parts without a public name are used here
 alone.
 """
@@ -7,13 +10,21 @@ alone.
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, cast
 
 from events.aio import strictly
+from events.clients.http import Refused, Sessions
+from events.clients.streams import connected
 
 if TYPE_CHECKING:
+    from urllib.parse import ParseResult
+
     from nats.aio.client import Client
+    from nats.aio.transport import TcpTransport
+
+PORT = 4222
 
 Sink = Callable[[bytes, bytes, bytes, bytes | None], None]
 """Takes subject, reply subject, payload and header block of a message, at once and without raising."""
@@ -27,17 +38,36 @@ def drop(client: Client) -> None:
             writer.transport.abort()
 
 
-def client_class() -> type[Client]:
+def guarded_transport(sessions: Sessions) -> TcpTransport:
+    """nats-py's transport, which would look up the name after it was checked."""
+    from nats.aio.transport import TcpTransport
+
+    class Guarded(TcpTransport):
+        async def connect(self, uri: ParseResult, buffer_size: int, connect_timeout: int) -> None:
+            async with asyncio.timeout(connect_timeout):
+                stream = await connected(uri.hostname or "", uri.port or PORT, sessions, limit=buffer_size)
+            self._bare_io_reader, self._bare_io_writer = self._io_reader, self._io_writer = stream
+
+    return Guarded()  # type: ignore[no-untyped-call]
+
+
+def client_class() -> Callable[[Sessions | None], Client]:
     """nats-py's client, corrected where 2.16 drops TLS, waits for lost peers, swallows cancellations."""
     from nats import errors
-    from nats.aio.client import Client
+    from nats.aio.client import DEFAULT_BUFFER_SIZE, Client
+
+    class AllRefused(errors.NoServersError):
+        def __str__(self) -> str:
+            return str(self.args[0])
 
     class StrictClient(Client):
         """TLS that was asked for is used or refused; a lost connection is neither waited for nor leaked."""
 
-        def __init__(self) -> None:
+        def __init__(self, sessions: Sessions | None) -> None:
             super().__init__()
+            self._sessions = sessions
             self.sinks: dict[int, Sink] = {}
+            self.refused: set[str] = set()
 
         async def _process_msg(
             self, sid: int, subject: bytes, reply: bytes, data: bytes, headers: bytes | None
@@ -60,7 +90,25 @@ def client_class() -> type[Client]:
 
         async def _connect_to_server(self, s: Any) -> None:
             drop(self)
-            await super()._connect_to_server(s)
+            if self._sessions is None:
+                await super()._connect_to_server(s)
+            else:
+                await self._connect_guarded(s, self._sessions)
+
+        async def _connect_guarded(self, s: Any, sessions: Sessions) -> None:
+            s.last_attempt = time.monotonic()
+            self.refused.discard(s.uri.netloc)
+            self._transport = self._transport or guarded_transport(sessions)
+            try:
+                await self._transport.connect(s.uri, DEFAULT_BUFFER_SIZE, self.options["connect_timeout"])
+            except Refused:
+                self.refused.add(s.uri.netloc)
+                raise
+
+        def check_refused(self, why: Refused) -> None:
+            """Raises what ends the attempts when the guard lets none of the known servers be reached."""
+            if all(one.uri.netloc in self.refused for one in self._server_pool):
+                raise AllRefused(str(why)) from why
 
         async def _flush_pending(self, force_flush: bool = False) -> Any:
             return await strictly(super()._flush_pending(force_flush))

@@ -1,28 +1,17 @@
-"""Connections to NATS servers that many share, and the address guard in front of them."""
+"""Connections to NATS servers that many share."""
 
 from __future__ import annotations
 
 import asyncio
-from urllib.parse import urlsplit
 
 from events.aio import Group
-from events.clients.http import Refused, Sessions
-from events.clients.nats import Link, Servers, connect, translated
+from events.clients.http import Sessions
+from events.clients.nats import Link, Servers, connect
 from events.clients.secrets import Secrets
-from events.errors import Permanent, Retryable
+from events.errors import Retryable
 
 LINKS_KEPT = 100
 """Connections that are shared; the one unused for longest is closed when one more is wanted."""
-
-
-async def guarded(servers: Servers, sessions: Sessions, name: str) -> None:
-    """Raises Permanent for servers that the address guard does not let us connect to, Retryable."""
-    with translated(name, servers):
-        for parts in map(urlsplit, servers.urls):
-            try:
-                await sessions.lookup(parts.hostname or "", parts.port or 4222)
-            except Refused as exc:
-                raise Permanent(f"{name}: {servers.shown}: {exc}") from exc
 
 
 class Links:
@@ -54,11 +43,7 @@ class Links:
         if len(self._made) >= LINKS_KEPT:
             oldest = self._made.pop(next(iter(self._made)))
             self._tasks.start("nats close", close(oldest))
-        return self._tasks.start("nats connect", self._connect(servers, secrets))
-
-    async def _connect(self, servers: Servers, secrets: Secrets) -> Link:
-        await guarded(servers, self._sessions, self._name)
-        return await connect(servers, secrets, self._name)
+        return self._tasks.start("nats connect", connect(servers, secrets, self._name, self._sessions))
 
     async def aclose(self) -> None:
         made, self._made = self._made, {}

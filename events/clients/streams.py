@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import ssl
 from collections.abc import Iterator
-from contextlib import AsyncExitStack, contextmanager
+from contextlib import ExitStack, contextmanager
 from urllib.parse import urlsplit
 
 from events.clients.http import Refused, Sessions
@@ -15,6 +15,9 @@ from events.errors import Permanent, Retryable
 CONNECT_TIMEOUT = 10.0
 """Seconds for name, TCP and TLS together."""
 
+BUFFER = 65536
+"""Bytes that are read ahead of the reader; asyncio stops reading at twice as many."""
+
 Stream = tuple[asyncio.StreamReader, asyncio.StreamWriter]
 
 
@@ -23,13 +26,21 @@ async def open_stream(
 ) -> Stream:
     """Connected, and encrypted with a context. `place` begins the text of errors: Retryable, Permanent."""
     with translated(place):
-        async with asyncio.timeout(CONNECT_TIMEOUT), AsyncExitStack() as opened:
-            sock = await sessions.connect(host, port)
-            opened.callback(sock.close)
-            name = host if context is not None else None
-            stream = await asyncio.open_connection(sock=sock, ssl=context, server_hostname=name)
-            opened.pop_all()
-            return stream
+        async with asyncio.timeout(CONNECT_TIMEOUT):
+            return await connected(host, port, sessions, context)
+
+
+async def connected(
+    host: str, port: int, sessions: Sessions, context: ssl.SSLContext | None = None, limit: int = BUFFER
+) -> Stream:
+    """Without deadline and with the errors as they come: OSError, for an address that is refused Refused."""
+    with ExitStack() as opened:
+        sock = await sessions.connect(host, port)
+        opened.callback(sock.close)
+        name = host if context is not None else None
+        stream = await asyncio.open_connection(sock=sock, ssl=context, server_hostname=name, limit=limit)
+        opened.pop_all()
+        return stream
 
 
 @contextmanager

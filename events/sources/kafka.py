@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import orjson
 from pydantic import Field
 
+from events.aio import together
 from events.api.common import (
     AWSMSKIAM,
     SASL,
@@ -33,6 +34,7 @@ from events.api.common import (
 )
 from events.api.eventsource import BrokerSourceConfig
 from events.clients.kafka import Brokers, start, stop
+from events.clients.kafka_guard import Gate
 from events.clients.kafka_settings import consumer_settings
 from events.clients.schema_registry import Registry, Schemas
 from events.errors import Permanent
@@ -116,14 +118,14 @@ class KafkaSource(Source[KafkaConfig]):
         brokers = Brokers.of(self.cfg.url, self.cfg.tls, self.cfg.sasl)
         reader = await self._reader(brokers)
         settings = await brokers.settings(self.ctx.secrets)
-        consumer = self._consumer(reader, settings)
-        await start(consumer, brokers.place, settings)
+        consumer, gate = self._consumer(reader, settings), Gate(self.ctx.sessions)
+        await start(consumer, brokers.place, settings, gate)
         try:
             cursor = await reader.begin()
             if cursor is not None:
                 await emit([], cursor)
             self.ctx.ready()
-            await self._read(reader, emit)
+            await together(read=self._read(reader, emit), guard=gate.shut(brokers.place))
         finally:
             reader.release()
             await stop(consumer)

@@ -19,7 +19,6 @@ from events.api.common import NATSAuth, NonEmpty, Problem, check_tls
 from events.api.eventsource import BrokerSourceConfig
 from events.clients.nats import Link, Login, Servers, connect
 from events.clients.nats_client import Headers
-from events.clients.nats_links import guarded
 from events.errors import Retryable
 from events.lang.json_parts import body_json, metadata_json
 from events.sources._base import Emit, Payload, Replay, Source, SourceContext
@@ -59,12 +58,11 @@ class NATSSource(Source[NATSConfig]):
         self._metadata = metadata_json(cfg.metadata)
 
     async def run(self, emit: Emit) -> None:
-        """Raises Retryable (server away), Permanent (login, permission, certificates)."""
+        """Raises Retryable (server away), Permanent (login, permission, certificates, guard)."""
         cfg, ctx = self.cfg, self.ctx
         servers = Servers.of(cfg.url, Login.of(cfg.auth), cfg.tls)
         name = f"event source {ctx.label}"
-        await guarded(servers, ctx.sessions, name)
-        link = await connect(servers, ctx.secrets, name)
+        link = await connect(servers, ctx.secrets, name, ctx.sessions)
         try:
             link.watchers.append(lambda up: self._turned(link, up))
             await link.client.subscribe(cfg.subject, queue=cfg.queue or "", cb=self._take)

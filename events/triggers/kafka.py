@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterable
+from functools import partial
 from typing import ClassVar
 
 from pydantic import Field
@@ -103,7 +104,7 @@ class KafkaTrigger(Trigger[KafkaConfig, KafkaRequest]):
 
     def __init__(self, ctx: TriggerContext) -> None:
         super().__init__(ctx)
-        self._producers = ctx.shared.get(Producers, Producers)
+        self._producers = ctx.shared.get(Producers, partial(Producers, ctx.sessions))
         self._registries: dict[Registry, Schemas] = {}
 
     @classmethod

@@ -1,6 +1,7 @@
 """kafka: one Apache Kafka broker in KRaft mode, or three that form a cluster.
 
-Listeners  a plain one without login for the broker and for tests; with `users`, `tls` or `via` a second one
+Listeners  a plain one without login for the broker and for tests; a second one with `users`, `tls`, `via` or
+           `told`
 """
 
 from __future__ import annotations
@@ -34,7 +35,8 @@ class Kafka(Server):
     tls                  certificate of the second listener
     clients              the authority (PEM) of the certificates that clients of the second listener must show
     acls                 users may do what an ACL allows and no more; `admin` may do all
-    via                  port of 127.0.0.1 that clients of the second listener are sent to: a proxy
+    via                  port that clients of the second listener are sent to: a proxy
+    told                 host that they are sent to
     session_timeout_min  the shortest session of a group member that the broker takes [s]
     data                 where its data lies: a folder of its own, which is not removed with the server
     """
@@ -54,6 +56,7 @@ class Kafka(Server):
         clients: str | None = None,
         acls: bool = False,
         via: int = 0,
+        told: str = "127.0.0.1",
         session_timeout_min: float = 1.0,
         data: Path | None = None,
     ) -> None:
@@ -61,7 +64,7 @@ class Kafka(Server):
         self._data, self._cluster_id = data, new_id()
         self.auto_create, self.acls, self.session_timeout_min = auto_create, acls, session_timeout_min
         self.users, self.mechanism = dict(users or {}), mechanism
-        self.tls, self.clients, self.via = tls, clients, via
+        self.tls, self.clients, self.via, self.told = tls, clients, via, told
 
     @property
     def brokers(self) -> str:
@@ -114,10 +117,10 @@ class Kafka(Server):
         }
 
     def _second(self) -> dict[str, object]:
-        if not (self.users or self.tls or self.via):
+        if not (self.users or self.tls or self.via or self.told != "127.0.0.1"):
             return {}
         first, added = self._settings(), f"CLIENTS://{self.secured}"
-        told = f"CLIENTS://127.0.0.1:{self.via}" if self.via else added
+        told = f"CLIENTS://{self.told}:{self.via or self.ports[2]}"
         protocols = "listener.security.protocol.map"
         return {
             "listeners": f"{first['listeners']},{added}",

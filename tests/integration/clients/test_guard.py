@@ -16,7 +16,7 @@ from events.clients.exchange import Sending, exchange
 from events.clients.http import Guard, Refused, Sessions
 from events.clients.secrets import LocalSecrets, Ref
 from events.errors import Permanent
-from events.testing.triggers import Target, serving
+from events.testing.triggers import Target, dead_port, serving
 
 Names = Callable[..., None]
 
@@ -136,6 +136,24 @@ async def test_one_good_address_is_enough_to_connect_to(monkeypatch: pytest.Monk
         (await sessions.connect("both.example", port)).close()
         assert (await fetch(sessions, f"http://both.example:{port}/", lanes=True)).status == 200
         assert (await fetch(sessions, f"http://both.example:{port}/", lanes=False)).status == 200
+    await sessions.aclose()
+
+
+@pytest.mark.parametrize("first", ["127.0.0.1", "169.254.169.254"])
+async def test_a_host_that_is_down_is_not_taken_for_a_refused_one(
+    monkeypatch: pytest.MonkeyPatch, first: str
+):
+    """One of its addresses may answer later."""
+    sessions = Sessions("allow-private")
+
+    async def both(host: Any, port: int, **_: Any) -> list[Any]:
+        kind = (socket.AF_INET, socket.SOCK_STREAM, 6, "")
+        addresses = sorted(["127.0.0.1", "169.254.169.254"], key=lambda one: one != first)
+        return [(*kind, (one, port)) for one in addresses]
+
+    monkeypatch.setattr(asyncio.get_running_loop(), "getaddrinfo", both)
+    with dead_port() as port, pytest.raises(ConnectionRefusedError):
+        await sessions.connect("both.example", port)
     await sessions.aclose()
 
 

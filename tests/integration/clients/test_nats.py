@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from events.clients.http import Sessions
 from events.clients.nats import Link, Login, Servers, connect
 from events.clients.secrets import LocalSecrets, Ref
 from events.clients.tls import TlsRefs
@@ -21,6 +22,7 @@ from events.testing.servers.nats import Nats
 pytestmark = pytest.mark.servers("nats")
 
 Serve = Callable[..., Nats]
+SESSIONS = Sessions("allow-private")
 USER, PASSWORD, YAML = Ref("login", "user"), Ref("login", "password"), Ref("login", "yaml")
 
 
@@ -48,7 +50,7 @@ def secrets(**values: str) -> LocalSecrets:
 
 async def talks(servers: Servers, known: LocalSecrets) -> None:
     """Connects, and a message comes back."""
-    link = await connect(servers, known, "test")
+    link = await connect(servers, known, "test", SESSIONS)
     try:
         inbox = await link.client.subscribe("a.b")
         await link.client.publish("a.b", b"hello")
@@ -60,7 +62,7 @@ async def talks(servers: Servers, known: LocalSecrets) -> None:
 
 async def refused(servers: Servers, known: LocalSecrets) -> EventsError:
     with pytest.raises(EventsError) as caught:
-        await connect(servers, known, "test")
+        await connect(servers, known, "test", SESSIONS)
     return caught.value
 
 
@@ -151,7 +153,7 @@ def encrypted(link: Link) -> bool:
 async def test_tls_is_used_when_it_is_asked_for(serve: Serve, tmp_path: Path, more: str):
     authority = Authority()
     server = serve(tls_config(tmp_path, authority) + "\n" + more)
-    link = await connect(Servers.of(server.url, tls=CA), secrets(ca=authority.cert), "test")
+    link = await connect(Servers.of(server.url, tls=CA), secrets(ca=authority.cert), "test", SESSIONS)
     assert encrypted(link)
     server.stop()
     server.start()
@@ -231,7 +233,7 @@ def test_urls_without_scheme_or_port():
 async def test_a_permission_that_is_missing(serve: Serve):
     users = 'users: [ { user: ann, password: pw, permissions: { publish: "a.>", subscribe: "a.>" } } ]'
     url = serve(f"authorization {{ {users} }}").url.replace("//", "//ann:pw@")
-    link = await connect(Servers.of(url), secrets(), "test")
+    link = await connect(Servers.of(url), secrets(), "test", SESSIONS)
     await link.client.subscribe("b.c")
     with pytest.raises(Permanent, match=r"(?i)permissions violation for subscription to .*b\.c"):
         await link.flushed()
@@ -250,7 +252,7 @@ async def test_an_outage_is_two_lines_and_subscriptions_come_back(
 ):
     server = serve()
     caplog.set_level(logging.INFO)
-    link = await connect(Servers.of(server.url), secrets(), "test")
+    link = await connect(Servers.of(server.url), secrets(), "test", SESSIONS)
     turns: list[bool] = []
     link.watchers.append(turns.append)
     inbox = await link.client.subscribe("a.b")
@@ -273,7 +275,7 @@ async def test_a_server_that_froze_is_noticed(serve: Serve, monkeypatch: pytest.
     monkeypatch.setattr("events.clients.nats.PING_INTERVAL", 0.2)
     monkeypatch.setattr("events.clients.nats.CONNECT_TIMEOUT", 0.2)
     server = serve()
-    link = await connect(Servers.of(server.url), secrets(), "test")
+    link = await connect(Servers.of(server.url), secrets(), "test", SESSIONS)
     server.pause()
     for _ in range(70):
         await link.client.publish("a.b", bytes(100_000))  # more than the sockets take
@@ -285,7 +287,7 @@ async def test_a_server_that_froze_is_noticed(serve: Serve, monkeypatch: pytest.
 
 async def test_closing_while_the_server_is_away(serve: Serve):
     server = serve()
-    link = await connect(Servers.of(server.url), secrets(), "test")
+    link = await connect(Servers.of(server.url), secrets(), "test", SESSIONS)
     server.kill()
     await until(lambda: not link.up)
     await asyncio.wait_for(link.aclose(), 5)

@@ -98,7 +98,7 @@ async def test_a_server_that_is_down_is_named_with_its_reason():
         brokers = Brokers.of(f"127.0.0.1:{port}")
         settings = await brokers.settings(secrets())
         with pytest.raises(Retryable, match=f"Kafka at 127.0.0.1:{port}: .*is it up"):
-            await start(AIOKafkaProducer(**settings), brokers.place, settings)
+            await start(AIOKafkaProducer(**settings), brokers.place, settings, None)
 
 
 @pytest.fixture
