@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import orjson
 
+from events.clients.http import refusal
 from events.clients.network import reason
 from events.errors import MissingExtra, Permanent, Retryable
 
@@ -101,7 +102,8 @@ async def request(
     except aiohttp.InvalidURL as exc:
         raise Permanent(f"not a URL: {url!r}") from exc
     except (aiohttp.ClientError, TimeoutError) as exc:
-        raise Retryable(f"{method} {url}: {reason(exc)}") from exc
+        failure = Permanent if refusal(exc) else Retryable
+        raise failure(f"{method} {url}: {refusal(exc) or reason(exc)}") from exc
 
 
 def checked(answer: aiohttp.ClientResponse, text: bytes, what: str) -> Any:
