@@ -1,4 +1,4 @@
-"""The address guard in front of every source that connects: it is told, and the server sees no connection."""
+"""The address guard before every source that connects: it is told, and the server sees no connection."""
 
 from __future__ import annotations
 
@@ -7,13 +7,16 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
 
+import orjson
 import pytest
 
 from events.clients.http import Sessions
 from events.errors import Permanent
 from events.registry import adapter_class, source_kinds
+from events.testing.proxy import Proxy
 from events.testing.servers import free_port
 from events.testing.sources import rigged
+from events.testing.triggers import dead_port
 
 KEYS = {"accessKey": {"name": "k", "key": "id"}, "secretKey": {"name": "k", "key": "key"}}
 LOGIN = {"username": {"name": "k", "key": "id"}, "password": {"name": "k", "key": "key"}}
@@ -47,36 +50,22 @@ STAYING = {"calendar", "file", "resource", "webhook"}
 """These connect to nothing that a manifest names."""
 
 
-class Counted:
-    """A server at `at` that counts connections."""
-
-    def __init__(self) -> None:
-        self.at, self.accepted = "", 0
-
-    def take(self, _: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        self.accepted += 1
-        writer.close()
-
-
 @pytest.fixture
-async def server() -> AsyncIterator[Counted]:
-    counted = Counted()
-    listening = await asyncio.start_server(counted.take, "127.0.0.1", 0)
-    counted.at = f"127.0.0.1:{listening.sockets[0].getsockname()[1]}"
-    yield counted
-    listening.close()
+async def server() -> AsyncIterator[Proxy]:
+    """Counts connections; there is nothing behind it."""
+    with dead_port() as port:
+        async with Proxy(port) as proxy:
+            yield proxy
 
 
-def there(config: Any, at: str) -> Any:
+def there(config: dict[str, Any], server: Proxy) -> Any:
     """The config with this address."""
-    if isinstance(config, dict):
-        return {key: there(value, at) for key, value in config.items()}
-    return config.replace("AT", at) if isinstance(config, str) else config
+    return orjson.loads(orjson.dumps(config).replace(b"AT", f"127.0.0.1:{server.port}".encode()))
 
 
 @asynccontextmanager
-async def guarded(server: Counted, guard: Any = "strict") -> AsyncIterator[Any]:
-    async with rigged({"k/id": "AKIA", "k/key": "hidden", "k/at": server.at}) as rig:
+async def guarded(server: Proxy, guard: Any = "strict") -> AsyncIterator[Any]:
+    async with rigged({"k/id": "AKIA", "k/key": "hidden", "k/at": f"127.0.0.1:{server.port}"}) as rig:
         rig.sessions = Sessions(guard)
         yield rig
 
@@ -87,9 +76,9 @@ def test_no_source_is_forgotten():
 
 
 @pytest.mark.parametrize("kind", CONFIGS)
-async def test_a_source_whose_server_is_refused_ends_for_good(kind: str, server: Counted):
+async def test_a_source_whose_server_is_refused_ends_for_good(kind: str, server: Proxy):
     async with guarded(server) as rig:
-        await rig.start(kind, there(CONFIGS[kind], server.at), wait=False)
+        await rig.start(kind, there(CONFIGS[kind], server), wait=False)
         await asyncio.wait([rig.task], timeout=10)
         assert rig.task.done(), "it still runs"
         with pytest.raises(Permanent, match=r"(?i)address guard.*see --guard"):
@@ -98,11 +87,11 @@ async def test_a_source_whose_server_is_refused_ends_for_good(kind: str, server:
 
 
 @pytest.mark.parametrize("kind", SERVING)
-async def test_a_source_that_serves_tells_that_its_server_is_refused(kind: str, server: Counted):
+async def test_a_source_that_serves_tells_that_its_server_is_refused(kind: str, server: Proxy):
     port = free_port()
     hook = {"port": str(port), "endpoint": "/in", "method": "POST", "url": f"http://127.0.0.1:{port}"}
     async with guarded(server) as rig:
-        await rig.start(kind, there(SERVING[kind], server.at) | {"webhook": hook})
+        await rig.start(kind, there(SERVING[kind], server) | {"webhook": hook})
         async with asyncio.timeout(10):
             while not rig.troubles:
                 await asyncio.sleep(0.01)
@@ -111,10 +100,10 @@ async def test_a_source_that_serves_tells_that_its_server_is_refused(kind: str, 
 
 
 @pytest.mark.parametrize("kind", ["amqp", "redis", "nats"])
-async def test_without_the_guard_the_server_is_connected_to(kind: str, server: Counted):
+async def test_without_the_guard_the_server_is_connected_to(kind: str, server: Proxy):
     """So that the silence of the server above means something."""
     async with guarded(server, "off") as rig:
-        await rig.start(kind, there(CONFIGS[kind], server.at), wait=False)
+        await rig.start(kind, there(CONFIGS[kind], server), wait=False)
         async with asyncio.timeout(10):
             while not server.accepted:
                 await asyncio.sleep(0.01)
