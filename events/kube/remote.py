@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Mapping
 from typing import Any
 
+from events.errors import Retryable
 from events.kube._base import (
     APPLY_PATCH,
     JSON_PATCH,
@@ -132,9 +133,10 @@ class RemoteObjects:
             )
             return found
         except NotFound as exc:
-            if exc.name is None:  # not the object: the kind itself may be gone
-                self._discovery.forget(kind.api_version)
-            raise
+            if exc.name is not None:
+                raise
+            self._discovery.forget(kind.api_version)  # not the object, the path: it was defined anew
+            raise Retryable(f"{exc}; {kind.name} is looked for again") from exc
 
     async def _pages(self, kind: Kind | None, path: str, labels: Selector, at: str | None) -> Listed:
         """All pages of a list, as of one version."""

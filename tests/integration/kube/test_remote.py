@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import time
+import urllib.error
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from functools import partial
@@ -28,7 +30,7 @@ from events.kube.login import Login, from_kubeconfig, in_cluster
 from events.kube.remote import RemoteObjects
 from events.testing.objects import CRD, ObjectsContract, settings, thing
 from events.testing.proxy import Proxy
-from events.testing.servers.argo import CRDS, established
+from events.testing.servers.argo import CRDS, established, served
 from events.testing.servers.fixtures import Own
 from events.testing.servers.kubernetes import Kube
 
@@ -98,6 +100,36 @@ async def test_a_kind_is_found_after_its_definition_was_installed(
     ref = Ref(f"{group}/v1", "Late", namespace, "x")
     assert await objects.get(ref) == made
     assert await objects.delete(ref)
+
+
+async def test_a_kind_that_was_defined_anew_is_found_under_its_new_name(
+    objects: RemoteObjects, kube: Kube, namespace: str
+):
+    group = f"g{uuid4().hex[:8]}.example.com"
+    moved = {"apiVersion": f"{group}/v1", "kind": "Moved", "metadata": {"name": "x"}}
+    for plural in ("ones", "others"):
+        names = {"plural": plural, "singular": "moved", "kind": "Moved", "listKind": "MovedList"}
+        spec = {**CRD["spec"], "group": group, "names": names}
+        kube.ensure(CRDS, {**CRD, "metadata": {"name": f"{plural}.{group}"}, "spec": spec})
+        await asyncio.to_thread(served, kube, spec)
+        if plural == "others":
+            with pytest.raises(Retryable, match="Moved is looked for again"):
+                await objects.create(moved, namespace)
+        await objects.create(moved, namespace)
+        kube.call("DELETE", f"{CRDS}/{plural}.{group}")
+        await asyncio.to_thread(gone, kube, f"/apis/{group}/v1/{plural}")
+
+
+def gone(kube: Kube, path: str) -> None:
+    deadline = time.monotonic() + 10
+    while time.monotonic() < deadline:
+        try:
+            kube.call("GET", path)
+        except urllib.error.HTTPError as exc:
+            if exc.code == 404:
+                return
+        time.sleep(0.05)
+    raise TimeoutError(f"{path} is still there")
 
 
 async def test_objects_are_found_by_what_a_user_calls_their_kind(objects: RemoteObjects, namespace: str):
