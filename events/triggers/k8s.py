@@ -133,8 +133,9 @@ class K8sTrigger(ObjectTrigger[K8sConfig, K8sRequest]):
         objects, ref = self.objects(request.account), ref_of(request.object)
         for _ in range(TRIES):
             try:
-                return done(await objects.patch(ref, request.object, request.strategy), "patched")
-            except NotFound:
+                if request.strategy != APPLY_PATCH or await objects.get(ref) is not None:
+                    return done(await objects.patch(ref, request.object, request.strategy), "patched")
+            except NotFound:  # an apply would make it, without our labels
                 pass
             try:
                 return await self.create(request, firing)
