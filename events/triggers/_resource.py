@@ -24,6 +24,7 @@ from events.kube._base import (
     TRIGGER_LABEL,
     Account,
     Conflict,
+    Invalid,
     Object,
     Objects,
     Ref,
@@ -116,6 +117,9 @@ class ObjectTrigger(Trigger[Config, Asked]):
 BASE = 53
 """Characters of a generateName that stay; ten of the firing id follow: 63 in all, as a label takes."""
 
+SHORT_NAMED, SHORTER_BASE = frozenset({"CronJob", "CronWorkflow"}), 42
+"""Their names have 52 characters at the most: those of what they start are longer."""
+
 Draft = Callable[[Firing], Object]
 """Raises EvaluationError."""
 
@@ -191,7 +195,11 @@ def with_name(obj: Object, firing: str) -> Object:
     meta = obj["metadata"]
     if meta.get("name") or not meta.get("generateName"):
         return obj
-    return {**obj, "metadata": {**meta, "name": f"{meta['generateName'][:BASE]}{firing[:10]}"}}
+    return {**obj, "metadata": {**meta, "name": f"{meta['generateName'][: base_of(obj)]}{firing[:10]}"}}
+
+
+def base_of(obj: Object) -> int:
+    return SHORTER_BASE if obj["kind"] in SHORT_NAMED else BASE
 
 
 def labels_of(firing: Firing) -> dict[str, str]:
@@ -216,12 +224,20 @@ def ref_of(obj: Object) -> Ref:
 
 
 async def create(objects: Objects, obj: Object, firing: str, namespace: str) -> Done:
-    """Create; an object that this firing made before is a success, another one of that name a conflict."""
+    """Create; an object that this firing made before is a success, another one of that name a conflict.
+
+    A conflict without such an object is about something else, as a quota that others count in at the same
+    time: it passes.
+    """
+    if obj["metadata"].get("resourceVersion"):
+        raise Invalid(f"{ref_of(obj)}: an object to be created may not have metadata.resourceVersion")
     try:
         made = await objects.create(obj, namespace)
-    except Conflict:
+    except Conflict as exc:
         found = await objects.get(ref_of(obj))
-        if found is None or (found["metadata"].get("labels") or {}).get(FIRING_LABEL) != firing:
+        if found is None:
+            raise Retryable(str(exc)) from exc
+        if (found["metadata"].get("labels") or {}).get(FIRING_LABEL) != firing:
             raise
         return done(found, "exists", repeated=True)
     return done(made, "created")
@@ -233,9 +249,11 @@ def done(obj: Object, what: str, *, repeated: bool = False) -> Done:
 
 
 def acting(render: Render, who: Impersonation | None) -> Render:
-    """The same requests, sent as somebody else if the config says so."""
+    """The same requests, sent as somebody else if the config says so. Raises ExpressionError."""
     if who is None:
         return render
+    if not all(name.isprintable() for name in (who.user, *who.groups)):
+        raise ExpressionError("impersonate: a name has characters that no header can carry", who.user)
     account = Account(who.user, tuple(who.groups))
 
     def as_account(firing: Firing) -> Request:

@@ -23,7 +23,9 @@ LABELS = {
 def config(operation: str = "", meta: Any = None, **given: Any) -> dict[str, Any]:
     """A trigger for the ConfigMap `settings`; `given` are members of the object and fields of the trigger."""
     fields = {
-        name: given.pop(name) for name in ("parameters", "patchStrategy", "liveObject") if name in given
+        name: given.pop(name)
+        for name in ("parameters", "patchStrategy", "liveObject", "impersonate")
+        if name in given
     }
     obj = {**MAP, "metadata": {"name": "settings"} if meta is None else meta, **given}
     return {"operation": operation, "source": {"resource": obj}, **fields}
@@ -66,6 +68,32 @@ async def test_a_name_that_another_firing_has_taken_is_a_conflict():
         with pytest.raises(Conflict, match="ConfigMap/default/settings"):
             await rig.run("k8s", config(), event="e2")
         assert (await rig.run("k8s", config(), event="e1")).repeated
+
+
+@pytest.mark.parametrize(("kind", "length"), [("CronJob", 52), ("ConfigMap", 63)])
+async def test_a_long_generated_name_is_cut_to_what_the_kind_takes(kind: str, length: int):
+    request = rendered(
+        "k8s", {"source": {"resource": {**MAP, "kind": kind, "metadata": {"generateName": "c" * 60}}}}
+    )
+    assert len(request.object["metadata"]["name"]) == length
+    assert request.object["metadata"]["name"].endswith(firing_of().id[:10])
+
+
+async def test_a_conflict_without_an_object_of_that_name_passes(monkeypatch: pytest.MonkeyPatch):
+    """Such as a quota that was counted by two at the same time."""
+
+    async def create(obj: Object, namespace: str) -> Object:
+        raise Conflict("Operation cannot be fulfilled on resourcequotas")
+
+    async with rigged() as rig:
+        monkeypatch.setattr(rig.objects, "create", create)
+        with pytest.raises(Retryable, match="resourcequotas"):
+            await rig.run("k8s", config())
+
+
+def test_whom_to_be_has_to_fit_into_a_header():
+    with pytest.raises(ExpressionError, match="impersonate"):
+        compiled("k8s", config(impersonate={"user": "me", "groups": ["a\nb"]}))
 
 
 async def test_attempts_at_once_make_one_object():

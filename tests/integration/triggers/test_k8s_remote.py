@@ -27,6 +27,7 @@ pytestmark = pytest.mark.servers("kubernetes")
 
 MAP = {"apiVersion": "v1", "kind": "ConfigMap"}
 MERGE = "application/merge-patch+json"
+APPLY = "application/apply-patch+yaml"
 
 
 @pytest.fixture
@@ -217,11 +218,29 @@ async def test_each_patch_strategy_is_the_server_s_own(
 
 
 async def test_a_patch_of_what_is_not_there_creates_it(rig: Rig, objects: RemoteObjects, kube_namespace: str):
-    for number, strategy in enumerate((MERGE, "application/strategic-merge-patch+json")):
+    for number, strategy in enumerate((MERGE, "application/strategic-merge-patch+json", APPLY)):
         raw = config(kube_namespace, "patch", f"p{number}", patchStrategy=strategy, data={"a": "1"})
         outcome = await rig.run("k8s", raw)
         assert outcome.object is not None
         assert outcome.object["metadata"]["labels"]["events.argoproj.io/sensor"] == "sens"
+
+
+@pytest.mark.parametrize("operation", ["create", "patch"])
+async def test_a_version_in_what_is_to_be_made_is_refused_at_once(
+    rig: Rig, kube_namespace: str, operation: str
+):
+    """The server would answer 500, as if it might pass."""
+    with pytest.raises(Invalid, match="resourceVersion"):
+        await rig.run("k8s", config(kube_namespace, operation, metadata={"resourceVersion": "7"}))
+
+
+async def test_a_cron_job_gets_a_name_that_it_can_have(rig: Rig, kube_namespace: str):
+    pod = {"restartPolicy": "Never", "containers": [{"name": "x", "image": "x"}]}
+    spec = {"schedule": "* * * * *", "jobTemplate": {"spec": {"template": {"spec": pod}}}}
+    meta = {"generateName": f"{'c' * 45}-", "namespace": kube_namespace}
+    resource = {"apiVersion": "batch/v1", "kind": "CronJob", "metadata": meta, "spec": spec}
+    outcome = await rig.run("k8s", {"source": {"resource": resource}})
+    assert (await rig.run("k8s", {"source": {"resource": resource}})).object == outcome.object
 
 
 async def test_delete_twice(rig: Rig, objects: RemoteObjects, kube_namespace: str):
