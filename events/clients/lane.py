@@ -121,8 +121,12 @@ class Connection(asyncio.Protocol):
         self._headers[name.decode("latin-1").lower()] = value.decode("latin-1")
 
     def on_headers_complete(self) -> None:
-        self._status = self._parser.get_status_code()
-        if self._bodiless and self._status >= 200:
+        status = self._parser.get_status_code()
+        if status < 200:  # such as 103: the answer comes later
+            self._headers.clear()
+            return
+        self._status = status
+        if self._bodiless:
             self._end(complete=True, keep=False)
             return
         patience = self._loop.time() + self._limits.body
@@ -138,7 +142,7 @@ class Connection(asyncio.Protocol):
             self._end(complete=True, keep=False)
 
     def on_message_complete(self) -> None:
-        if self._status >= 200:
+        if self._status:
             self._end(complete=True, keep=self._parser.should_keep_alive())
 
     def _end(self, *, complete: bool, keep: bool) -> None:

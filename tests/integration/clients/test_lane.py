@@ -141,6 +141,30 @@ async def test_no_answer_is_broken(lanes: Lanes, answer: bytes):
             await post(lanes, url)
 
 
+HINTS = b"HTTP/1.1 103 Early Hints\r\nContent-Length: 7\r\nLink: </x>\r\n\r\n"
+
+
+async def test_what_comes_before_the_answer_is_none(lanes: Lanes):
+    """Neither a status, nor the beginning of the body's time."""
+
+    async def slow(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await request_of(reader)
+        writer.write(HINTS)
+        await writer.drain()
+        await asyncio.sleep(0.3)
+        writer.write(OK)
+        await writer.drain()
+
+    async with serving(slow) as url:
+        reply = await post(lanes, url, body=0.1)
+    assert (reply.status, reply.text) == (200, b"ok")
+    assert "link" not in reply.headers
+    _, serve = answering(HINTS)
+    async with serving(serve) as url:
+        with pytest.raises(Broken):
+            await post(lanes, url)
+
+
 async def test_a_body_that_is_cut_short_is_told(lanes: Lanes):
     _, serve = answering(b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nabc")
     async with serving(serve) as url:
