@@ -204,15 +204,26 @@ async def assume(session: Any, account: Account, sessions: Sessions) -> None:
     session._credentials = AioDeferredRefreshableCredentials(fetcher.fetch_credentials, "assume-role")
 
 
+async def first_bytes(body: Any, limit: int) -> bytes:
+    """The first `limit` bytes of a streaming body; one `read` gives only what has arrived by then."""
+    kept = b""
+    while len(kept) < limit and (chunk := await body.read(limit - len(kept))):
+        kept += chunk
+    return kept
+
+
 @contextmanager
 def translated(what: str) -> Iterator[None]:
     """Errors of botocore as Retryable or Permanent; `what` begins their text."""
+    import aiohttp
     from botocore.exceptions import BotoCoreError, ClientError
 
     try:
         yield
     except ClientError as exc:
         raise answered(what, exc.response) from exc
+    except aiohttp.ClientPayloadError as exc:
+        raise Retryable(f"{what}: the answer was cut off") from exc
     except BotoCoreError as exc:
         raise meaning(what, exc) from exc
     except TimeoutError as exc:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from weakref import WeakValueDictionary
 
 from events.clients import git
-from events.clients.aws import Account, ClientPool, Clients, translated
+from events.clients.aws import Account, ClientPool, Clients, first_bytes, translated
 from events.clients.exchange import Sending, exchange
 from events.clients.github import PUBLIC, App, AppToken
 from events.clients.http import check_url, retry_after, shown
@@ -128,7 +128,7 @@ class Documents:
             async with asyncio.timeout(TIMEOUT):
                 found = await client.get_object(Bucket=spec.bucket.name, Key=spec.bucket.key)
                 async with found["Body"] as body:
-                    return bounded(await body.read(LIMIT + 1), what)
+                    return bounded(await first_bytes(body, LIMIT + 1), what)
 
     async def _git(self, spec: GitArtifact) -> bytes:
         url = spec.remote.urls[0] if spec.remote and spec.remote.urls else spec.url

@@ -79,6 +79,20 @@ async def test_an_error_of_the_function_is_a_failure_with_its_text():
     assert len(target.seen) == 1
 
 
+async def test_an_answer_that_is_cut_off_is_tried_again():
+    async def handle(request: web.BaseRequest) -> web.StreamResponse:
+        answer = web.StreamResponse(headers={"Content-Length": "100"})
+        await answer.prepare(request)
+        await answer.write(b'{"stock":')
+        assert request.transport is not None
+        request.transport.close()
+        return answer
+
+    async with rigged(SECRETS) as rig, serving(handle) as url:
+        with pytest.raises(Retryable, match="Lambda us-east-1/hello: the answer was cut off"):
+            await rig.run("awsLambda", {**BASE, **KEYS, "endpoint": url}, DATA)
+
+
 @pytest.mark.parametrize(
     ("status", "code", "error"),
     [

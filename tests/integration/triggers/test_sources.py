@@ -570,6 +570,38 @@ async def test_what_s3_refuses(
     assert "wrong-secret-key" not in text
 
 
+@pytest.mark.servers("minio")
+async def test_a_large_object_of_s3_is_read_to_its_end(stored: tuple[Rig, dict[str, Any]]):
+    rig, source = stored
+    account = Account(Minio.region, Ref("s3", "id"), Ref("s3", "key"), "", f"http://{source['endpoint']}")
+    clients = Clients(rig.documents._secrets, rig.sessions)
+    text = f"{WORKFLOW}\n# {'x' * 1_000_000}\n"
+    client = await clients.get("s3", account)
+    await client.put_object(Bucket=source["bucket"]["name"], Key="large", Body=text.encode())
+    await clients.aclose()
+    wanted = ArtifactLocation.model_validate(
+        {"s3": {**source, "bucket": {**source["bucket"], "key": "large"}}}
+    )
+    assert await rig.documents.read(wanted) == text.encode()
+
+
+async def test_an_object_of_s3_that_is_cut_off():
+    async def handle(request: web.BaseRequest) -> web.StreamResponse:
+        answer = web.StreamResponse(headers={"Content-Length": "1000"})
+        await answer.prepare(request)
+        await answer.write(WORKFLOW.encode())
+        assert request.transport is not None
+        request.transport.close()
+        return answer
+
+    async with rigged(KEYS) as rig, serving(handle) as url:
+        source = {
+            "endpoint": url.removeprefix("http://"), "insecure": True, "bucket": {"name": "b", "key": "k"},
+            "accessKey": {"name": "s3", "key": "id"}, "secretKey": {"name": "s3", "key": "key"},
+        }  # fmt: skip
+        assert "the answer was cut off" in await refused(rig, {"s3": source}, Retryable)
+
+
 async def test_an_s3_that_is_away():
     async with rigged(KEYS) as rig:
         with dead_port() as port:
