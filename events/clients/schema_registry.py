@@ -7,6 +7,7 @@ Spec      docs.confluent.io/platform/current/schema-registry/fundamentals/serdes
 
 from __future__ import annotations
 
+import time
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -74,7 +75,7 @@ class Schemas:
             raise Permanent(f"{place}: the login was refused: check the secrets of schemaRegistry.auth")
         if answer.status != 200:
             raise Retryable(f"{place}: it answered {answer.status}", retry_after(
-                answer.headers.get("retry-after", ""), 0))  # fmt: skip
+                answer.headers.get("retry-after", ""), time.time_ns()))  # fmt: skip
         return schema_of(answer.text, place)
 
     async def _login(self) -> dict[str, str]:

@@ -76,7 +76,7 @@ class Documents:
 
     def __init__(self, ctx: TriggerContext) -> None:
         self._secrets, self._sessions = ctx.secrets, ctx.sessions
-        self._shared = ctx.shared
+        self._shared, self._now_ns = ctx.shared, ctx.now_ns
         self._folders: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
         self._tokens: dict[tuple[str, App], AppToken] = {}
 
@@ -110,7 +110,7 @@ class Documents:
             passing = answer.status >= 500 or answer.status in {408, 425, 429}
             text = f"{what}: answered {answer.status} instead of 200"
             if passing:
-                raise Retryable(text, retry_after(answer.headers.get("retry-after", ""), 0))
+                raise Retryable(text, retry_after(answer.headers.get("retry-after", ""), self._now_ns()))
             raise Permanent(text)
         if not answer.complete and len(answer.text) <= LIMIT:
             raise Retryable(f"{what}: the document was cut off")

@@ -6,8 +6,10 @@ import asyncio
 import itertools
 import os
 import subprocess
+import time
 from base64 import b64decode
 from collections.abc import AsyncIterator
+from email.utils import formatdate
 from pathlib import Path
 from typing import Any
 
@@ -262,6 +264,17 @@ async def test_a_url_that_answers_something_else(status: int, kind: type[Excepti
         source = {"url": {"path": f"{url}/build.yaml?token=hidden"}}
         text = await refused(rig, source, kind)
         assert text == f"source url {url}/build.yaml: answered {status} instead of 200"
+
+
+async def test_a_url_that_asks_to_wait_until_a_time():
+    target = Target()
+    at = formatdate(time.time() + 60, usegmt=True)
+    async with rigged() as rig, serving(target.handle) as url:
+        target.answers = [web.Response(status=503, headers={"Retry-After": at})]
+        with pytest.raises(Retryable) as caught:
+            await rig.run("k8s", {"source": {"url": {"path": url}}})
+        assert caught.value.after is not None
+        assert 50 < caught.value.after < 70
 
 
 async def test_a_url_that_is_away_or_too_large(monkeypatch: pytest.MonkeyPatch):
