@@ -7,6 +7,8 @@ Upstream  pkg/sensors/artifacts
 from __future__ import annotations
 
 import asyncio
+import os
+import stat
 from collections.abc import Awaitable, Callable
 from functools import partial
 from importlib.util import find_spec
@@ -175,15 +177,21 @@ def api_of(url: str) -> str:
 
 
 def read_file(path: str) -> bytes:
-    """Raises Permanent."""
+    """Raises Permanent, also for a pipe that nobody writes to: opening it does not wait."""
     what = f"source file {path}"
     try:
-        with Path(path).open("rb") as stream:
+        with open(path, "rb", opener=at_once) as stream:
+            if not stat.S_ISREG(os.fstat(stream.fileno()).st_mode):
+                raise Permanent(f"{what}: is no file")
             return bounded(stream.read(LIMIT + 1), what)
     except FileNotFoundError as exc:
         raise Permanent(f"{what}: there is no such file on this machine") from exc
     except OSError as exc:
         raise Permanent(f"{what}: cannot be read: {exc.strerror}") from exc
+
+
+def at_once(path: str, flags: int) -> int:
+    return os.open(path, flags | os.O_NONBLOCK)
 
 
 def bounded(data: bytes, what: str) -> bytes:

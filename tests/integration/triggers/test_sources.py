@@ -146,6 +146,14 @@ async def test_a_file_is_read_at_each_firing(tmp_path: Path):
         assert "Is a directory" in await refused(rig, {"file": {"path": str(tmp_path)}})
 
 
+async def test_what_is_no_file_is_refused_and_not_waited_for(tmp_path: Path):
+    """Opening a pipe would wait for somebody to write, and hold a thread that all share."""
+    os.mkfifo(tmp_path / "pipe")
+    async with rigged() as rig:
+        for path in (tmp_path / "pipe", Path("/dev/zero")):
+            assert "is no file" in await refused(rig, {"file": {"path": str(path)}})
+
+
 async def test_parameters_of_the_template_may_choose_the_document(tmp_path: Path):
     (tmp_path / "dev.yaml").write_text(WORKFLOW)
     raw = {"operation": "submit", "source": {"file": {"path": str(tmp_path)}}}
