@@ -57,6 +57,8 @@ class JetStreamLease:
         """Renew until it is lost."""
         while not self.lost.is_set():
             await asyncio.sleep(self.ttl / 3)
+            if self.lost.is_set():
+                return  # a renewal now would keep the lease from whoever waits for it
             sent = self._loop.time()
             try:
                 await self._desk.renew(self)

@@ -42,6 +42,12 @@ def before(one: Position, other: Position) -> bool:
     return one.partition == other.partition and one.offset <= other.offset
 
 
+def due_here(job: Job, now_ns: int) -> int:
+    """When it may run by our clock: what a fast clock has parked waits no longer than it was to wait."""
+    longest = max(0, job.due_ns - job.first_ns)
+    return min(job.due_ns, now_ns + longest)
+
+
 class Owner(Protocol):
     """What parking needs of its shard."""
 
@@ -87,6 +93,7 @@ class Parking:
                 self._bury(firing, record)
                 continue
             job = Job.from_record(firing, record, plan)
+            job.due_ns = due_here(job, self._owner.now_ns())
             if plan.ordered and self._to_be_read_again(job.position):
                 self._held_back.append(job)
             else:

@@ -78,6 +78,10 @@ DRAIN = 25.0
 """Seconds that firings in hand get when the shard is stopped: below Kubernetes' 30."""
 
 
+class Renewed(Exception):
+    """The log was made anew: everything has to begin anew too."""
+
+
 def being_cancelled() -> bool:
     """Whether somebody wants the end of the task that asks."""
     task = asyncio.current_task()
@@ -206,7 +210,10 @@ class ShardRunner:
     async def _own(self, lease: Lease) -> None:
         self._tasks.start(f"shard/{self.shard}/lease", self._watch_lease(lease))
         await self._take_over(lease)
-        await self._follow()
+        try:
+            await self._follow()
+        except Renewed as exc:
+            raise BusUnavailable(str(exc)) from exc
         await self._drained.wait()
 
     async def _watch_lease(self, lease: Lease) -> None:
@@ -282,7 +289,10 @@ class ShardRunner:
             self.recorder.note(decision=self.decision(sensor, "", RESET, [], Position(0, 0), reason))
 
     async def _remember_pace(self) -> None:
-        """A rate limit goes on where the former owner stood: its last firings are in the decisions."""
+        """A rate limit goes on where the former owner stood: its last firings are in the decisions.
+
+        One whose clock is fast holds nothing up here: what it did later than now was done now at the latest.
+        """
         for plan in self.roster.limited():
             if (plan.sensor, plan.name, plan.role) in self.lanes:
                 continue
@@ -293,7 +303,7 @@ class ShardRunner:
             sent = await self.bus.find_decisions(query)
             lane = self.lane(plan)
             for decision in reversed(sent):
-                lane.pace.take(decision.time_ns, waited=False)
+                lane.pace.take(min(decision.time_ns, self.now_ns()), waited=False)
 
     # following the log
 
@@ -317,8 +327,7 @@ class ShardRunner:
             await self._apply(wanted)
             if self._wanted is wanted:
                 self._wanted = None
-        reader = await self.bus.read(self.roster.topics | {commands.TOPIC}, self.progress.reached)
-        self._reader = reader
+        self._reader = reader = await self._open_reader()
         try:
             self.following, self.trouble = True, ""
             self._outage.works(f"shard/{self.shard}")
@@ -330,6 +339,12 @@ class ShardRunner:
         finally:
             self._reader = None
             await reader.aclose()
+
+    async def _open_reader(self) -> Reader:
+        try:
+            return await self.bus.read(self.roster.topics | {commands.TOPIC}, self.progress.reached)
+        except ValueError as exc:
+            raise Renewed(str(exc)) from exc
 
     async def _next(self, reader: Reader) -> Batch:
         """The next batch; the watchdog hears of it."""

@@ -226,6 +226,20 @@ def test_a_log_made_anew_is_read_from_its_beginning_and_told():
     scene(body)
 
 
+def test_a_log_made_anew_under_the_owner_is_an_outage_that_ends_with_its_next_life():
+    async def body(bench: Bench, rig: Rig) -> None:
+        await rig.start(sensor(trigger("a")))
+        await rig.publish("a1")
+        await rig.quiet()
+        bench.log.incarnation = secrets.token_hex(8)
+        rig.runner.restart_reader("test")
+        await asyncio.wait([rig.task])
+        (error,) = rig._failures
+        assert isinstance(error, BusUnavailable)
+
+    scene(body)
+
+
 def test_two_sensors_of_equal_specs_keep_their_own_revisions():
     async def body(bench: Bench, rig: Rig) -> None:
         await rig.start(sensor(trigger("a")), sensor(trigger("a"), name="twin"))
@@ -436,6 +450,28 @@ def test_a_rate_limit_goes_on_after_a_restart():
         await asyncio.sleep(100)
         assert len(times) == 2
         assert times[1] - times[0] == pytest.approx(3600, abs=1)
+
+    scene(body)
+
+
+def test_an_owner_whose_clock_was_fast_holds_nothing_up_for_the_next_one():
+    async def body(_: Bench, rig: Rig) -> None:
+        async def away(_: Shot) -> Outcome:
+            raise Retryable("away", after=20)
+
+        rig.now_ns = lambda: now_ns() + 7200 * 10**9
+        rig.target.answer = away
+        limited = trigger("a", "limited", rateLimit={"unit": "Minute", "requestsPerUnit": 1})
+        await rig.start(sensor(limited, trigger("a", "failing", retryStrategy={**RETRY, "steps": 9})))
+        await rig.publish("a1", "a2")
+        await rig.until(lambda: len(rig.target.shots) == 3)
+        await rig.quiet()
+        await rig.crash()
+        rig.now_ns, rig.target.answer = now_ns, rig.target.take
+        rig.target.shots.clear()
+        await rig.start()
+        await rig.until(lambda: len(rig.target.seen("failing")) == 2, 30)
+        await rig.until(lambda: len(rig.target.seen("limited")) == 2, 180)
 
     scene(body)
 
