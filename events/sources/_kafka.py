@@ -2,20 +2,24 @@
 
 A place is kept from the first moment (committed, or emitted as cursor): what comes while the source is away
 is read later, also when it never saw a record before.
+
+New partitions  that came after the group, or that came again with their topic, are read from their beginning:
+                when a group begins, its place is committed in all partitions that there are, so that one
+                without a place is known to be new
 """
 
 from __future__ import annotations
 
 import asyncio
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
-from contextlib import suppress
-from typing import TYPE_CHECKING, Any
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import orjson
 
 from events.clients.kafka import Brokers, translated
-from events.errors import Permanent
+from events.errors import Permanent, Retryable
 from events.sources._queue import BATCH_MESSAGES
 
 if TYPE_CHECKING:
@@ -31,12 +35,33 @@ ASK = 10.0
 HAND_OVER = 5.0
 """Seconds in which the batch in hand may be finished before its partitions go to another member."""
 
+MARK = "events-trigger"
+"""Goes with our commits: a group where it is found was begun by us, in all partitions there were."""
+
+
+class Missing(Retryable):
+    """The topic, or its partition, is not there. What it will hold is new from the beginning."""
+
+
+@contextmanager
+def missing_told() -> Iterator[None]:
+    """A topic that is not there may be made, or made again: Missing instead of Permanent."""
+    from aiokafka.errors import UnknownTopicOrPartitionError
+
+    try:
+        yield
+    except Permanent as exc:
+        if isinstance(exc.__cause__, UnknownTopicOrPartitionError):
+            raise Missing(str(exc)) from exc
+        raise
+
 
 class Reader(ABC):
     """Reads batches of one topic. `settle` after a batch was stored makes the place durable."""
 
-    def __init__(self, brokers: Brokers, topic: str) -> None:
-        self.topic, self.place = topic, f"{brokers.place}, topic {topic!r}"
+    def __init__(self, brokers: Brokers, topic: str, *, begun: bool) -> None:
+        """`begun`: records without a place came after we did, so they are read from the first one on."""
+        self.topic, self.place, self.begun = topic, f"{brokers.place}, topic {topic!r}", begun
         self.consumer: AIOKafkaConsumer = None
 
     @abstractmethod
@@ -76,20 +101,27 @@ class Reader(ABC):
                 await self._ask()
 
     async def _ask(self) -> None:
-        """The library goes on without a word when all brokers are gone."""
-        from aiokafka.errors import UnknownTopicOrPartitionError
+        """The library goes on without a word when all brokers are gone, and without the topic.
+
+        It looks for new partitions every five minutes otherwise.
+        """
+        from aiokafka.errors import KafkaConnectionError, UnknownTopicOrPartitionError
 
         with translated(self.place):
             async with asyncio.timeout(ASK):
-                if self.topic not in await self.consumer.topics():
-                    raise UnknownTopicOrPartitionError
+                if not await self.consumer._client.force_metadata_update():
+                    raise KafkaConnectionError("no broker answers")
+            if self.consumer.partitions_for_topic(self.topic) is None:
+                raise UnknownTopicOrPartitionError
 
 
 class Group(Reader):
     """A member of a consumer group: the brokers keep the place."""
 
-    def __init__(self, brokers: Brokers, topic: str, name: str, *, oldest: bool, strategy: str) -> None:
-        super().__init__(brokers, topic)
+    def __init__(
+        self, brokers: Brokers, topic: str, name: str, *, begun: bool, oldest: bool, strategy: str
+    ) -> None:
+        super().__init__(brokers, topic, begun=begun)
         self.name, self._oldest, self._strategy = name, oldest, strategy
         self._settled = asyncio.Event()
         self._settled.set()
@@ -127,27 +159,39 @@ class Group(Reader):
     async def _anchor(self) -> None:
         """Find the place in partitions that came anew. They may come and go meanwhile."""
         while self._fresh:
-            place = min(self._fresh)
-            self._fresh.discard(place)
+            places, self._fresh = self._fresh, set()
             with translated(self.place):
-                await self._begin_at(place)
+                async with asyncio.timeout(ASK):
+                    offsets = await self._begin_at(places)
+            self._seek(places, offsets)
 
-    async def _begin_at(self, place: TopicPartition) -> None:
+    async def _begin_at(self, places: set[TopicPartition]) -> Mapping[TopicPartition, int]:
         """Where the group was; at its first time, where it is to begin, and that is committed."""
+        from aiokafka import TopicPartition
+
+        there = self.consumer.partitions_for_topic(self.topic) or ()
+        every = places | {TopicPartition(self.topic, number) for number in there}
+        stored = await self.consumer._coordinator.fetch_committed_offsets(every)
+        self.begun |= any(kept.metadata == MARK for kept in stored.values())
+        new = (places if self.begun else every) - stored.keys()
+        first = await self._first(new)
+        self.begun |= await self._commit(first)
+        return {place: kept.offset for place, kept in stored.items()} | first
+
+    async def _first(self, places: Collection[TopicPartition]) -> dict[TopicPartition, int]:
+        if not places:
+            return {}
+        oldest = self.begun or self._oldest
+        ask = self.consumer.beginning_offsets if oldest else self.consumer.end_offsets
+        found: dict[TopicPartition, int] = await ask([*places])
+        return found
+
+    def _seek(self, places: Collection[TopicPartition], offsets: Mapping[TopicPartition, int]) -> None:
         from aiokafka.errors import IllegalStateError
 
-        with suppress(IllegalStateError):  # it belongs to another member by now
-            async with asyncio.timeout(ASK):
-                offset = await self.consumer.committed(place)
-                if offset is None:
-                    offset = await self._first(place)
-                    await self._commit({place: offset})
-            self.consumer.seek(place, offset)
-
-    async def _first(self, place: TopicPartition) -> int:
-        ask = self.consumer.beginning_offsets if self._oldest else self.consumer.end_offsets
-        offset: int = (await ask([place]))[place]
-        return offset
+        for place in places:
+            with suppress(IllegalStateError):  # it belongs to another member by now
+                self.consumer.seek(place, offsets[place])
 
     def cursor(self, records: Sequence[ConsumerRecord[bytes, bytes]]) -> bytes | None:
         return None
@@ -155,17 +199,26 @@ class Group(Reader):
     async def settle(self, records: Sequence[ConsumerRecord[bytes, bytes]]) -> None:
         with translated(self.place):
             done = {place: after for place, after in ends(records).items() if place not in self._lost}
-            await self._commit(done)
+            async with asyncio.timeout(ASK):
+                await self._commit(done)
         self._settled.set()
 
-    async def _commit(self, offsets: Mapping[TopicPartition, int]) -> None:
-        """What another member has now is read again there: the id of an event makes that harmless."""
-        from aiokafka.errors import CommitFailedError, IllegalStateError
+    async def _commit(self, offsets: Mapping[TopicPartition, int]) -> bool:
+        """Also of partitions that others have. False when the group is about to share anew.
 
-        if offsets:
-            with suppress(CommitFailedError, IllegalStateError):
-                async with asyncio.timeout(ASK):
-                    await self.consumer.commit(dict(offsets))
+        What another member has then is read again there: the id of an event makes that harmless.
+        """
+        from aiokafka.errors import CommitFailedError
+        from aiokafka.structs import OffsetAndMetadata
+
+        if not offsets:
+            return True
+        marked = {place: OffsetAndMetadata(offset, MARK) for place, offset in offsets.items()}
+        try:
+            await self.consumer._coordinator.commit_offsets(None, marked)
+        except CommitFailedError:
+            return False
+        return True
 
     def release(self) -> None:
         self._settled.set()
@@ -184,34 +237,54 @@ class Group(Reader):
 class Partition(Reader):
     """One partition; its place is stored with the events."""
 
-    def __init__(self, brokers: Brokers, topic: str, partition: int, stored: bytes | None) -> None:
+    def __init__(
+        self, brokers: Brokers, topic: str, partition: int, stored: bytes | None, *, begun: bool
+    ) -> None:
         from aiokafka import TopicPartition
 
-        super().__init__(brokers, topic)
+        super().__init__(brokers, topic, begun=begun)
         self._at = TopicPartition(topic, partition)
-        self._next = next_offset(stored, topic, partition)
+        self._kept = kept_place(stored, topic, partition)
 
     def arguments(self) -> dict[str, Any]:
         return {"group_id": None, "enable_auto_commit": False, "auto_offset_reset": "earliest"}
 
     async def begin(self) -> bytes | None:
         if self._at.partition not in (self.consumer.partitions_for_topic(self.topic) or ()):
-            raise Permanent(f"{self.place}: it has no partition {self._at.partition}")
+            hint = "add it, or correct its number"
+            raise Missing(f"{self.place}: it has no partition {self._at.partition}: {hint}")
         with translated(self.place):
-            if self._next is not None:
-                self.consumer.seek(self._at, self._next)
-                return None
             async with asyncio.timeout(ASK):
-                newest: int = (await self.consumer.end_offsets([self._at]))[self._at]
-            self.consumer.seek(self._at, newest)
-        return stored_offset(self._at, newest)
+                offset = await self._first()
+            self.consumer.seek(self._at, offset)
+        return stored_offset(self._at, offset) if self._kept is None else None
+
+    async def _first(self) -> int:
+        """Where to begin: at the place that was kept, else behind what is there."""
+        oldest = self.begun
+        if self._kept is not None:
+            if not await self._made_anew(self._kept):
+                return self._kept.offset
+            oldest = True
+        ask = self.consumer.beginning_offsets if oldest else self.consumer.end_offsets
+        found: int = (await ask([self._at]))[self._at]
+        return found
+
+    async def _made_anew(self, kept: Kept) -> bool:
+        """Whether the record before the place is another one than it was: so is the topic, then."""
+        if kept.time_ms is None:
+            return False
+        self.consumer.seek(self._at, kept.offset - 1)
+        found = await self.consumer.getmany(timeout_ms=POLL_MS, max_records=1)
+        before = found[self._at][0] if found else None
+        return before is not None and before.offset == kept.offset - 1 and before.timestamp != kept.time_ms
 
     def prepare(self, consumer: AIOKafkaConsumer) -> None:
         super().prepare(consumer)
         consumer.assign([self._at])
 
     def cursor(self, records: Sequence[ConsumerRecord[bytes, bytes]]) -> bytes | None:
-        return stored_offset(self._at, records[-1].offset + 1)
+        return stored_offset(self._at, records[-1].offset + 1, records[-1].timestamp)
 
     async def settle(self, records: Sequence[ConsumerRecord[bytes, bytes]]) -> None:
         """The cursor went with them."""
@@ -224,15 +297,24 @@ def ends(records: Sequence[ConsumerRecord[bytes, bytes]]) -> dict[TopicPartition
     return {TopicPartition(record.topic, record.partition): record.offset + 1 for record in records}
 
 
-def stored_offset(place: TopicPartition, offset: int) -> bytes:
-    return orjson.dumps({"topic": place.topic, "partition": place.partition, "offset": offset})
+class Kept(NamedTuple):
+    """Of a cursor: what to read next, and the time of the record before it."""
+
+    offset: int
+    time_ms: int | None
 
 
-def next_offset(stored: bytes | None, topic: str, partition: int) -> int | None:
-    """The offset of a cursor of this partition; that of another place says nothing here."""
+def stored_offset(place: TopicPartition, offset: int, time_ms: int | None = None) -> bytes:
+    return orjson.dumps(
+        {"topic": place.topic, "partition": place.partition, "offset": offset, "time": time_ms}
+    )
+
+
+def kept_place(stored: bytes | None, topic: str, partition: int) -> Kept | None:
+    """What a cursor of this partition says; that of another place says nothing here."""
     found = orjson.loads(stored) if stored else {}
     same = (found.get("topic"), found.get("partition")) == (topic, partition)
-    return int(found["offset"]) if same else None
+    return Kept(int(found["offset"]), found.get("time")) if same else None
 
 
 def assignor(strategy: str) -> Any:

@@ -4,8 +4,10 @@ Spec      EventSource.spec.kafka.<eventName>
 Payload   {topic, key, partition, body, timestamp, headers, metadata}; body is the JSON of the value with
           jsonBody, else base64 text; null for a record without value
 Delivery  at least once: an offset is committed (or, without a group, stored with the event) only after
-          the bus has stored the event. Its id is made of topic, partition and offset: a second reading is
-          harmless. The place is kept from the first start on: what comes while the source is away is read
+          the bus has stored the event. Its id is made of topic, partition, offset and time: a second
+          reading is harmless. The place is kept from the first start on: what comes while the source is away
+          is read. So is everything in partitions that are added, and in a topic that is made anew while
+          the source runs (or, without a group, while it is away)
 Upstream  pkg/eventsources/sources/kafka/start.go
 """
 
@@ -40,7 +42,7 @@ from events.clients.schema_registry import Registry, Schemas
 from events.errors import Permanent
 from events.lang.json_parts import body_json, metadata_json
 from events.sources._base import Emit, Payload, Replay, Source, SourceContext
-from events.sources._kafka import Group, Partition, Reader
+from events.sources._kafka import Group, Missing, Partition, Reader, missing_told
 from events.sources._queue import BATCH_MESSAGES, malformed, store
 
 if TYPE_CHECKING:
@@ -104,6 +106,8 @@ class KafkaSource(Source[KafkaConfig]):
         self._metadata = metadata_json(cfg.metadata)
         self._id = f"{ctx.source}:{ctx.event}:{cfg.url.partition(',')[0]}"
         self._schemas = self._registry()
+        self._begun = False
+        """Since then, whatever has no place yet is new."""
 
     def _registry(self) -> Schemas | None:
         """Like upstream: the values are Avro only with jsonBody."""
@@ -112,7 +116,15 @@ class KafkaSource(Source[KafkaConfig]):
         return Schemas(Registry.of(self.cfg.schema_registry), self.ctx.secrets, self.ctx.sessions)
 
     async def run(self, emit: Emit) -> None:
-        """Raises Retryable (brokers away), Permanent (login, permission, no such topic or partition)."""
+        """Raises Retryable (brokers away, no such topic or partition), Permanent (login, permission)."""
+        try:
+            with missing_told():
+                await self._run(emit)
+        except Missing:
+            self._begun = True
+            raise
+
+    async def _run(self, emit: Emit) -> None:
         if self.cfg.aws_msk_iam_auth is not None:
             raise Permanent("awsMskIamAuth is not available in this version: use sasl with SCRAM-SHA-512")
         brokers = Brokers.of(self.cfg.url, self.cfg.tls, self.cfg.sasl)
@@ -122,6 +134,7 @@ class KafkaSource(Source[KafkaConfig]):
         await start(consumer, brokers.place, settings, gate)
         try:
             cursor = await reader.begin()
+            self._begun = reader.begun
             if cursor is not None:
                 await emit([], cursor)
             self.ctx.ready()
@@ -134,10 +147,12 @@ class KafkaSource(Source[KafkaConfig]):
         group = self.cfg.consumer_group
         if group is None:
             partition = int(self.cfg.partition)
-            return Partition(brokers, self.cfg.topic, partition, await self.ctx.cursor())
+            stored = await self.ctx.cursor()
+            return Partition(brokers, self.cfg.topic, partition, stored, begun=self._begun)
         name = group.group_name or f"{self.ctx.namespace}.{self.ctx.source}.{self.ctx.event}"
         return Group(
-            brokers, self.cfg.topic, name, oldest=group.oldest, strategy=group.rebalance_strategy
+            brokers, self.cfg.topic, name, begun=self._begun, oldest=group.oldest,
+            strategy=group.rebalance_strategy,
         )  # fmt: skip
 
     def _consumer(self, reader: Reader, settings: dict[str, Any]) -> AIOKafkaConsumer:
@@ -188,7 +203,8 @@ class KafkaSource(Source[KafkaConfig]):
         return event_data(record, body, self._metadata)
 
     def _named(self, record: ConsumerRecord[bytes, bytes]) -> str:
-        return f"{self._id}:{record.topic}:{record.partition}:{record.offset}"
+        """The offset alone would be that of another record once the topic is made anew."""
+        return f"{self._id}:{record.topic}:{record.partition}:{record.offset}:{record.timestamp}"
 
 
 def event_data(record: ConsumerRecord[bytes, bytes], body: bytes, metadata: bytes = b"") -> bytes:

@@ -26,6 +26,19 @@ async def create(brokers: str, topic: str, partitions: int = 1) -> None:
         await admin.create_topics([NewTopic(topic, partitions, 1)])
 
 
+async def add_partitions(brokers: str, topic: str, count: int) -> None:
+    """So that there are `count`."""
+    from aiokafka.admin import NewPartitions
+
+    async with administration(brokers) as admin:
+        await admin.create_partitions({topic: NewPartitions(count)})
+
+
+async def remove(brokers: str, topic: str) -> None:
+    async with administration(brokers) as admin:
+        await admin.delete_topics([topic])
+
+
 async def put(brokers: str, topic: str, values: Sequence[bytes | None], **given: Any) -> None:
     """Records in this order; `given` is for all (key, headers, partition, timestamp_ms)."""
     from aiokafka import AIOKafkaProducer

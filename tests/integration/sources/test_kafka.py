@@ -12,7 +12,7 @@ import pytest
 
 from events.errors import Permanent, Retryable
 from events.testing.certificates import Authority
-from events.testing.kafka import committed, create, put
+from events.testing.kafka import add_partitions, committed, create, put, remove
 from events.testing.proxy import Proxy
 from events.testing.servers.fixtures import Own
 from events.testing.servers.kafka import Kafka
@@ -76,7 +76,7 @@ async def test_the_payload_is_that_of_upstream(kafka_server: Kafka, topic: str):
             )
             % topic.encode()
         )
-        assert rig.emitted[0].id == f"es:ev:{kafka_server.brokers}:{topic}:0:0"
+        assert rig.emitted[0].id == f"es:ev:{kafka_server.brokers}:{topic}:0:0:1784376000123"
 
 
 async def test_oldest_reads_what_was_there_and_newest_what_comes(kafka_server: Kafka, topic: str):
@@ -187,8 +187,100 @@ async def test_a_cursor_of_another_topic_says_nothing(kafka_server: Kafka, topic
         await rig.start("kafka", {"url": kafka_server.brokers, "topic": topic, "partition": "0"})
         await put(kafka_server.brokers, topic, [b"3"])
         await rig.until(1)
-        assert rig.cursors[-1] == b'{"topic":"%b","partition":0,"offset":3}' % topic.encode()
-        assert rig.emitted[0].id == f"es:ev:{kafka_server.brokers}:{topic}:0:2"
+        assert rig.cursors[-1].startswith(b'{"topic":"%b","partition":0,"offset":3,' % topic.encode())
+        assert (rig.emitted[0].id or "").startswith(f"es:ev:{kafka_server.brokers}:{topic}:0:2:")
+
+
+# topics that change
+
+
+async def test_a_partition_that_is_added_is_read_from_its_first_record(kafka_server: Kafka, topic: str):
+    """The source sees it some time after senders do."""
+    await create(kafka_server.brokers, topic, 1)
+    config = group(kafka_server, topic, jsonBody=True, config="metadata: {refreshFrequency: 1s}")
+    async with reading(config) as rig:
+        await put(kafka_server.brokers, topic, [b"1"])
+        await rig.until(1)
+        await add_partitions(kafka_server.brokers, topic, 2)
+        await put(kafka_server.brokers, topic, [b"2"], partition=1)
+        await rig.until(2, 20)
+        await rig.stop()
+        await add_partitions(kafka_server.brokers, topic, 3)
+        await put(kafka_server.brokers, topic, [b"3"], partition=2)
+        await rig.start("kafka", config)
+        await rig.until(3, 20)
+        assert [data["body"] for data in rig.data] == [1, 2, 3]
+
+
+async def test_a_group_that_begins_has_a_place_in_every_partition(kafka_server: Kafka, topic: str):
+    """Also in those of the other members: what has no place came later."""
+    await create(kafka_server.brokers, topic, 4)
+    for number in range(4):
+        await put(kafka_server.brokers, topic, [b"old"], partition=number)
+    config = group(kafka_server, topic)
+    async with reading(config) as first, reading(config) as second:
+        name = config["consumerGroup"]["groupName"]
+        assert await committed(kafka_server.brokers, name, topic) == dict.fromkeys(range(4), 1)
+        await put(kafka_server.brokers, topic, [b"new"] * 20)
+        async with asyncio.timeout(20):
+            while len(first.emitted) + len(second.emitted) < 20:
+                await asyncio.sleep(0.05)
+        assert {data["body"] for data in first.data + second.data} == {"bmV3"}
+
+
+@pytest.mark.parametrize("pause", [0.0, 3.0], ids=["at-once", "after-a-while"])
+async def test_a_topic_that_is_made_anew_while_the_source_runs(
+    secured: Kafka, topic: str, pause: float, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr("events.sources._kafka.QUIET", 1.0)
+    await create(secured.brokers, topic, 1)
+    config = group(secured, topic, jsonBody=True, url=secured.brokers)
+    async with rigged() as rig:
+        await rig.start("kafka", config, supervised=True)
+        await put(secured.brokers, topic, [b"1", b"2"])
+        await rig.until(2)
+        await remove(secured.brokers, topic)
+        await asyncio.sleep(pause)
+        await create(secured.brokers, topic, 1)
+        await put(secured.brokers, topic, [b"3", b"4", b"5"])
+        await rig.until(5, 40)
+        assert [data["body"] for data in rig.data] == [1, 2, 3, 4, 5]
+        assert len({payload.id for payload in rig.emitted}) == 5, "the offsets are the same"
+        await rig.stop()
+
+
+@pytest.mark.parametrize("mode", [{"consumerGroup": {"groupName": "later"}}, {"partition": "0"}])
+async def test_a_topic_that_is_made_after_the_source_began(secured: Kafka, topic: str, mode: Config):
+    config = {"url": secured.brokers, "topic": topic, "jsonBody": True, **mode}
+    async with rigged() as rig:
+        await rig.start("kafka", config, wait=False, supervised=True)
+        async with asyncio.timeout(40):
+            while not rig.failures:
+                await asyncio.sleep(0.05)
+        await create(secured.brokers, topic, 1)
+        await put(secured.brokers, topic, [b"1"])
+        await rig.until(1, 40)
+        assert isinstance(rig.failures[0], Retryable)
+        await rig.stop()
+
+
+async def test_a_topic_that_is_made_anew_while_a_partition_s_source_is_away(kafka_server: Kafka, topic: str):
+    await create(kafka_server.brokers, topic, 1)
+    config = {"url": kafka_server.brokers, "topic": topic, "partition": "0", "jsonBody": True}
+    async with reading(config) as rig:
+        await put(kafka_server.brokers, topic, [b"1", b"2"])
+        await rig.until(2)
+        await rig.stop()
+        await remove(kafka_server.brokers, topic)
+        await asyncio.sleep(1)
+        await put(kafka_server.brokers, topic, [b"3", b"4", b"5"])
+        await rig.start("kafka", config)
+        await rig.until(5)
+        await rig.stop()
+        await put(kafka_server.brokers, topic, [b"6"])
+        await rig.start("kafka", config)
+        await rig.until(6)
+        assert [data["body"] for data in rig.data] == [1, 2, 3, 4, 5, 6]
 
 
 async def failure(config: Config, **secrets: str) -> BaseException:
@@ -276,15 +368,15 @@ async def test_permission_denied(secured: Kafka, login: Any, topic: str):
 
 async def test_no_such_topic(secured: Kafka, topic: str):
     found = await failure({"url": secured.brokers, "topic": topic, "consumerGroup": {"groupName": "g"}})
-    assert isinstance(found, Permanent)
+    assert isinstance(found, Retryable), "it may be created"
     assert "there is no such topic: create it, or correct its name" in str(found)
 
 
 async def test_no_such_partition(kafka_server: Kafka, topic: str):
     await create(kafka_server.brokers, topic, 1)
     found = await failure({"url": kafka_server.brokers, "topic": topic, "partition": "7"})
-    assert isinstance(found, Permanent)
-    assert f"topic '{topic}': it has no partition 7" in str(found)
+    assert isinstance(found, Retryable), "it may be added"
+    assert f"topic '{topic}': it has no partition 7: add it, or correct its number" in str(found)
 
 
 async def test_a_network_that_carries_nothing_on_is_noticed(own: Own[Kafka], monkeypatch: pytest.MonkeyPatch):

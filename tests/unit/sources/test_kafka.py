@@ -6,7 +6,7 @@ import pytest
 from pydantic import ValidationError
 
 from events.api.common import Problem
-from events.sources._kafka import next_offset, stored_offset
+from events.sources._kafka import Kept, kept_place, stored_offset
 from events.sources.kafka import KafkaConfig, KafkaSource, go_time
 from events.testing.sources import rigged
 
@@ -51,11 +51,11 @@ def test_neither_group_nor_partition():
 def test_a_cursor_is_of_one_place():
     from aiokafka import TopicPartition
 
-    stored = stored_offset(TopicPartition("t", 3), 41)
-    assert next_offset(stored, "t", 3) == 41
-    assert next_offset(stored, "t", 2) is None
-    assert next_offset(stored, "u", 3) is None
-    assert next_offset(None, "t", 3) is None
+    stored = stored_offset(TopicPartition("t", 3), 41, 1784376000123)
+    assert kept_place(stored, "t", 3) == Kept(41, 1784376000123)
+    assert kept_place(stored, "t", 2) is None
+    assert kept_place(stored, "u", 3) is None
+    assert kept_place(None, "t", 3) is None
 
 
 @pytest.mark.parametrize(
