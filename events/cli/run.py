@@ -145,7 +145,8 @@ def add_serving(parser: argparse.ArgumentParser) -> None:
     )  # fmt: skip
     parser.add_argument(
         "--guard", choices=("off", "allow-private", "strict"), default="allow-private",
-        help="addresses that outgoing HTTP may reach (default: allow-private)",
+        help="addresses that sources and triggers may connect to: all, all but link-local ones and those of "
+        "metadata services of clouds (allow-private, the default), public ones only",
     )  # fmt: skip
     parser.add_argument(
         "--log-level", choices=("debug", "info", "warning", "error"), default="info", help="default: info"

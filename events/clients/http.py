@@ -4,6 +4,7 @@ Guard  off            every address
        allow-private  every address but link-local ones and those of cloud metadata services
        strict         public addresses only
 The guard is checked on the address that is connected to, so neither a name nor a redirect leads around it.
+Other protocols connect through it too (`Sessions.connect`); what the operator names, as a bus, does not.
 """
 
 from __future__ import annotations
