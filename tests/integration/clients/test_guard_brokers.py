@@ -115,7 +115,7 @@ async def ends(source: SourceRig, told: str) -> None:
 
 
 async def again(work: Callable[[], Awaitable[Any]]) -> None:
-    """Until it is done or fails for good, as triggers are fired."""
+    """Until it is done or fails for good, as firings are repeated."""
     async with asyncio.timeout(40):
         while True:
             try:
@@ -283,6 +283,22 @@ async def test_a_name_of_nats_is_judged_at_every_reconnect(nats_server: Nats, na
         await rig.start("nats", config, wait=False)
         await ends(rig, f"event source default/es.ev: nats://nats.example:{proxy.port}: {REFUSED}")
         assert proxy.accepted == 1
+
+
+@pytest.mark.servers("nats")
+async def test_a_trigger_of_nats_is_refused_once_its_server_has_moved(nats_server: Nats, names: Names):
+    names.mean("nats.example", HOME)
+    async with Proxy(nats_server.port) as proxy, at_work("allow-private") as (_, trigger):
+        url = f"nats://nats.example:{proxy.port}"
+        config = {"url": url, "subject": "a", "payload": [parameter("n", "n")]}
+        await trigger.run("nats", config, {"n": 1})
+        names.mean("nats.example", METADATA)
+        proxy.cut()
+        with pytest.raises(Permanent, match=f"{url}: {REFUSED}"):
+            await again(lambda: trigger.run("nats", config, {"n": 2}))
+        assert proxy.accepted == 1
+        names.mean("nats.example", HOME)
+        await trigger.run("nats", config, {"n": 3})
 
 
 @pytest.mark.servers("nats")
