@@ -14,6 +14,7 @@ from aiohttp import web
 from events.clients.aws import Account, Clients, translated
 from events.clients.exchange import Sending, exchange
 from events.clients.http import Guard, Refused, Sessions
+from events.clients.schema_registry import Registry, Schemas
 from events.clients.secrets import LocalSecrets, Ref
 from events.errors import Permanent
 from events.testing.triggers import Target, dead_port, serving
@@ -181,6 +182,12 @@ async def test_aws_roles(monkeypatch: pytest.MonkeyPatch, sessions: Sessions):
     with pytest.raises(Permanent, match="is not an address to connect to"), translated("s3"):
         await client.list_buckets()
     await clients.aclose()
+
+
+async def test_schema_registries(sessions: Sessions):
+    schemas = Schemas(Registry("http://169.254.169.254"), LocalSecrets(dict, environ={}), sessions)
+    with pytest.raises(Permanent, match="is not an address to connect to"):
+        await schemas.get(1)
 
 
 async def test_a_proxy_of_the_environment_is_not_used(
