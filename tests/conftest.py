@@ -9,6 +9,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
+
+settings.register_profile("untimed")  # how long an example takes says nothing on a busy machine
+settings.load_profile("untimed")
 
 pytest.register_assert_rewrite("events.testing")  # contract suites: failures as readable as in tests
 pytest_plugins = ["events.testing.servers.fixtures"]

@@ -232,7 +232,7 @@ CHANGES = [
 ]
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(FIELDS, st.sampled_from(CHANGES), st.integers(0, 20 * 3600))
 def test_ticks_are_the_minutes_that_the_clock_shows(
     fields: tuple[str, ...], change: tuple[str, str], before: int

@@ -6,7 +6,7 @@ import json
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from events.errors import EvaluationError
@@ -47,7 +47,6 @@ def test_invalid(text: str) -> None:
     assert not well_formed(text)
 
 
-@settings(deadline=None)
 @given(st.text('{}[]",:\\ 1e-.tru\n') | st.text())
 def test_both_judges_of_validity_agree(text: str) -> None:
     assert Document(text).valid == well_formed(Document(text).text)

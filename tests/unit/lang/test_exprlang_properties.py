@@ -105,7 +105,7 @@ def outcome(expression: str, event: Any) -> Any:
 
 
 @given(st.lists(st.sampled_from(WORDS), max_size=12).map(" ".join), EVENTS)
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 def test_any_words_and_any_event(expression: str, event: dict[str, Any]) -> None:
     """No other errors; integers and equal floats give the same; the event stays as it is."""
     before = copy.deepcopy(event)
@@ -122,7 +122,7 @@ def with_floats(value: Any) -> Any:
 
 
 @given(st.text(max_size=40))
-@settings(max_examples=120, deadline=None)
+@settings(max_examples=120)
 def test_no_characters_raise_other_errors(text: str) -> None:
     outcome(text, {})
 
@@ -165,7 +165,7 @@ def test_strings_are_cut_by_bytes(text: str, start: int, stop: int) -> None:
 
 
 @given(st.text(alphabet="$@.[]()'\"*?,:0123 -+=<>&|!~abnil", max_size=30), JSON)
-@settings(max_examples=120, deadline=None)
+@settings(max_examples=120)
 def test_no_json_path_raises_other_errors(path: str, document: Any) -> None:
     with suppress(EvaluationError):
         Path("$" + path).query(Budget(), with_floats(document))

@@ -188,7 +188,7 @@ to_entries min_by( $ENV now strftime( strptime( gmtime splits( infinite nan tonu
 """
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=400)
 @given(
     st.lists(st.sampled_from(PIECES.split()), max_size=12),
     st.sampled_from([{}, PUSH, {"a": [1, "x", None], "b": {"c": "é\udc80"}}]),
@@ -199,7 +199,7 @@ def test_nothing_but_the_two_errors_escapes(pieces: list[str], data: Any):
         gojson.dumps(compile_jq(f"first({program}), {program}").transform(data, 1.0))
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(st.text())
 def test_any_text_compiles_or_is_an_expression_error(program: str):
     with contextlib.suppress(ExpressionError):

@@ -328,14 +328,14 @@ pcall( error(
 """
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(st.lists(st.sampled_from(PIECES.split()), max_size=15), st.sampled_from([{}, EVENT]))
 def test_nothing_but_the_two_errors_escapes(pieces: list[str], data: Any):
     with contextlib.suppress(ExpressionError, EvaluationError):
         gojson.dumps(compile_lua("\n".join(pieces)).transform(data, 1.0))
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(st.text())
 def test_any_text_compiles_or_is_an_expression_error(script: str):
     with contextlib.suppress(ExpressionError):

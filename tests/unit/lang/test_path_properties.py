@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from events.errors import EvaluationError, ExpressionError
@@ -74,7 +74,6 @@ def forms(result: Result) -> tuple[object, ...]:
     return result.exists, result.kind, result.raw, result.text, str(result.number), result.boolean
 
 
-@settings(deadline=None)
 @given(documents, paths | plain_paths)
 def test_decoded_document_and_text_agree(text: str, path: str) -> None:
     doc = Document(text)
@@ -84,7 +83,6 @@ def test_decoded_document_and_text_agree(text: str, path: str) -> None:
     assert found.value() == scanned.value()
 
 
-@settings(deadline=None)
 @given(documents, st.lists(plain_paths, max_size=4))
 def test_primed_document_and_text_agree(text: str, sources: list[str]) -> None:
     compiled = [compile_path(source) for source in sources]
@@ -94,7 +92,6 @@ def test_primed_document_and_text_agree(text: str, sources: list[str]) -> None:
         assert forms(path.get(doc)) == forms(path.scan(Document(text)))
 
 
-@settings(deadline=None)
 @given(documents)
 def test_every_member_of_every_object_is_found(text: str) -> None:
     doc = Document(text)
@@ -120,7 +117,6 @@ def test_every_member_of_every_object_is_found(text: str) -> None:
             assert found.text == node
 
 
-@settings(deadline=None)
 @given(
     st.binary() | st.text() | st.text('{}[]",:\\a1 '),
     st.text() | paths | st.text("ab.#()[]{}@|!\\*?\"'=<>%~:,$0 "),
@@ -135,7 +131,6 @@ def test_nothing_but_listed_errors_escapes(data: bytes | str, path: str) -> None
         assert path
 
 
-@settings(deadline=None)
 @given(st.text("ab*?\\é", max_size=8), st.text("abé\\*", max_size=8))
 def test_patterns_fit_as_a_slow_matcher_says(text: str, candidate: str) -> None:
     assert pattern(text)(candidate) is fits(text, candidate)

@@ -321,7 +321,7 @@ def arguments_of(draw: st.DataObject, function: SprigFunction) -> list[Any]:
     return arguments
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=400)
 @given(st.sampled_from(sorted(set(ALL) - set(SLOW))), st.data())
 def test_only_evaluation_errors_are_raised(name: str, data: st.DataObject) -> None:
     function = ALL[name]
@@ -334,7 +334,7 @@ def test_only_evaluation_errors_are_raised(name: str, data: st.DataObject) -> No
     assert isinstance(result, kinds)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(st.sampled_from(sorted(set(ALL) - set(SLOW))), st.lists(VALUES, max_size=4))
 def test_only_evaluation_errors_are_raised_without_checks(name: str, arguments: list[Any]) -> None:
     function = ALL[name]

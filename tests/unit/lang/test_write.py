@@ -6,7 +6,7 @@ import contextlib
 
 import orjson
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from events.errors import EvaluationError
@@ -176,7 +176,6 @@ _trees = st.recursive(
 )
 
 
-@settings(deadline=None)
 @given(
     st.dictionaries(_names, _trees, max_size=3),
     st.lists(_names | st.integers(0, 4), min_size=1, max_size=4),
@@ -193,7 +192,6 @@ def test_what_was_set_is_found(tree: dict[str, object], keys: list[str | int], v
     assert (result.kind, result.text) == ("String", value)
 
 
-@settings(deadline=None)
 @given(st.text(), st.text(), st.text())
 def test_nothing_but_evaluation_errors_escapes(document: str, dest: str, value: str) -> None:
     compiled = compile_dest(dest)

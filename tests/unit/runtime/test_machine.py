@@ -219,7 +219,7 @@ async def live(played: list[Move]) -> None:
     await life.rig.crash()
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=60, suppress_health_check=[HealthCheck.too_slow])
 @given(st.lists(moves, max_size=14))
 def test_any_life_does_what_the_model_says(played: list[Move]):
     run_virtual(live(played))

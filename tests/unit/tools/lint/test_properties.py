@@ -158,7 +158,7 @@ def test_the_manifests_themselves_have_few_findings() -> None:
     }
 
 
-@settings(max_examples=120, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=120, suppress_health_check=[HealthCheck.too_slow])
 @given(st.lists(st.tuples(st.sampled_from(PLACES), VALUES, st.booleans()), min_size=1, max_size=4))
 def test_lint_never_raises(changes: list[tuple[tuple[Any, ...], Any, bool]]) -> None:
     objects = copy.deepcopy(OBJECTS)
