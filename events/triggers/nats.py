@@ -52,6 +52,12 @@ TIMEOUT = 5.0
 
 NAME = "events-trigger"
 
+REFUSED = 400
+"""Code of a stream that will never take the message: too large, sealed. One that is full says 503."""
+
+LONGEST = 3900
+"""Bytes of a subject: a line of the protocol has 4096 at the most, or the server ends the connection."""
+
 
 class NATSRequest(Request, kw_only=True):
     """One message."""
@@ -96,8 +102,10 @@ class NATSTrigger(Trigger[NATSConfig, NATSRequest]):
     async def fire(self, request: NATSRequest, firing: str) -> Outcome:
         """Raises Retryable (server away, no stream for the subject), Permanent (login, permission, size)."""
         link = await self._links.get(request.servers, self.ctx.secrets)
+        headers = {"Nats-Msg-Id": firing}
+        check_size(link, request, headers)
         send = self._store if request.jetstream else self._publish
-        return await send(link, request, {"Nats-Msg-Id": firing})
+        return await send(link, request, headers)
 
     async def _publish(self, link: Link, request: NATSRequest, headers: dict[str, str]) -> Outcome:
         started = time.monotonic()
@@ -117,6 +125,18 @@ class NATSTrigger(Trigger[NATSConfig, NATSRequest]):
         return Outcome(detail=detail, repeated=bool(made.duplicate))
 
 
+def check_size(link: Link, request: NATSRequest, headers: dict[str, str]) -> None:
+    """Raises Permanent. The server counts the headers too, and nats-py 2.16 does not: the server would end
+    the connection, which others share.
+    """
+    from nats.errors import MaxPayloadError
+
+    size = len(b"NATS/1.0\r\n\r\n") + sum(len(f"{name}: {text}\r\n") for name, text in headers.items())
+    with translated(NAME, request.servers):
+        if size + len(request.content.encode()) > link.client.max_payload:
+            raise MaxPayloadError
+
+
 async def stored(link: Link, request: NATSRequest, headers: dict[str, str]) -> PubAck:
     """The answer of the stream. Raises Retryable, Permanent."""
     from nats.js.errors import APIError, NoStreamResponseError
@@ -131,7 +151,8 @@ async def stored(link: Link, request: NATSRequest, headers: dict[str, str]) -> P
             hint = "make one, or leave jetstream out"
             raise Retryable(f"{what}: no stream stores this subject: {hint}") from exc
         except APIError as exc:
-            raise Retryable(f"{what}: {exc.description}") from exc
+            kind = Permanent if exc.code == REFUSED else Retryable
+            raise kind(f"{what}: {exc.description}") from exc
 
 
 def checked_subject(subject: str) -> str:
@@ -139,4 +160,6 @@ def checked_subject(subject: str) -> str:
     parts = subject.split(".")
     if any(not part or part in {"*", ">"} or any(map(str.isspace, part)) for part in parts):
         raise ExpressionError("cannot be published to: no wildcards, spaces, empty parts", subject)
+    if len(subject.encode()) > LONGEST:
+        raise ExpressionError(f"cannot be published to: longer than {LONGEST} bytes", subject)
     return subject
