@@ -9,13 +9,14 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-from collections import defaultdict
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
+from weakref import WeakValueDictionary
 
 import msgspec
 
+from events.aio import Group
 from events.clients.http import Sessions
-from events.clients.kafka import Brokers, start, stop, translated
+from events.clients.kafka import CLOSE_TIMEOUT, Brokers, start, stop, translated
 from events.clients.kafka_guard import Gate
 from events.clients.secrets import Secrets
 from events.clients.tls import read_pems
@@ -26,6 +27,9 @@ if TYPE_CHECKING:
 MAX_REQUEST = 64 << 20
 """Bytes: the broker decides what is too large, not the client."""
 
+PRODUCERS_KEPT = 100
+"""Producers that are shared; the one unused for longest is closed when there is one more."""
+
 
 class Sending(msgspec.Struct, frozen=True):
     """How records are sent. `acks` as in the protocol: -1 is all replicas; `linger` is in milliseconds."""
@@ -35,13 +39,19 @@ class Sending(msgspec.Struct, frozen=True):
     linger: int = 0
 
 
+Made: TypeAlias = "tuple[AIOKafkaProducer, Gate]"
+Place = tuple[Brokers, Sending, bytes]
+"""With a digest of the login."""
+
+
 class Producers:
-    """Made at first use, kept until `aclose`; renewed secrets make new ones."""
+    """Made at first use and kept; renewed secrets make new ones, and so does one that has ended."""
 
     def __init__(self, sessions: Sessions) -> None:
         self._sessions = sessions
-        self._made: dict[Any, tuple[AIOKafkaProducer, Gate]] = {}
-        self._making: defaultdict[Any, asyncio.Lock] = defaultdict(asyncio.Lock)
+        self._made: dict[Any, Made] = {}
+        self._making: WeakValueDictionary[Any, asyncio.Lock] = WeakValueDictionary()
+        self._closing = Group(lambda *_: None)  # `stop` keeps its errors to itself
 
     def __len__(self) -> int:
         return len(self._made)
@@ -52,21 +62,47 @@ class Producers:
         Raises Retryable, Permanent.
         """
         place = (brokers, sending, await digest(brokers, secrets))
-        if place not in self._made:
-            async with self._making[place]:
-                if place not in self._made:
-                    gate = Gate(self._sessions)
-                    self._made[place] = await made(brokers, sending, secrets, gate), gate
-        producer, gate = self._made[place]
+        producer, gate = self._kept(place) or await self._new(place, secrets)
         if gate.refusal is not None:
             with translated(brokers.place):
                 await gate.judge()
         return producer
 
+    def _kept(self, place: Place) -> Made | None:
+        found = self._made.pop(place, None)
+        if found is not None and ended(found[0]):
+            self._close(found)
+            return None
+        if found is not None:
+            self._made[place] = found  # the one used last comes last
+        return found
+
+    async def _new(self, place: Place, secrets: Secrets) -> Made:
+        lock = self._making.setdefault(place, asyncio.Lock())
+        async with lock:
+            found = self._kept(place)  # another one has made it meanwhile
+            if found is None:
+                brokers, sending, _ = place
+                gate = Gate(self._sessions)
+                found = self._made[place] = await made(brokers, sending, secrets, gate), gate
+                if len(self._made) > PRODUCERS_KEPT:
+                    self._close(self._made.pop(next(iter(self._made))))
+            return found
+
+    def _close(self, found: Made) -> None:
+        self._closing.start("kafka close", stop(found[0]))
+
     async def aclose(self) -> None:
         producers = [producer for producer, _ in self._made.values()]
         self._made.clear()
         await asyncio.gather(*map(stop, producers))
+        await self._closing.finish(2 * CLOSE_TIMEOUT)
+
+
+def ended(producer: AIOKafkaProducer) -> bool:
+    """Whether its sender died of an error: aiokafka 0.14 fails every record from then on."""
+    task = producer._sender.sender_task
+    return task is not None and task.done()
 
 
 async def digest(brokers: Brokers, secrets: Secrets) -> bytes:

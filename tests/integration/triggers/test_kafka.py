@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from events.clients import kafka_producers
 from events.errors import ExpressionError, Permanent, Retryable
 from events.testing.certificates import Authority
 from events.testing.kafka import create, headers, put, records
@@ -71,6 +72,38 @@ async def test_the_same_key_goes_to_the_same_partition(kafka_server: Kafka, topi
     places = {record.key: record.partition for record in found}
     assert all(record.partition == places[record.key] for record in found)
     assert len(set(places.values())) > 1
+
+
+async def test_a_producer_that_has_ended_is_replaced(
+    kafka_server: Kafka, topic: str, monkeypatch: pytest.MonkeyPatch
+):
+    """aiokafka's sender ends with any error that it did not expect."""
+    async with rigged() as rig:
+        raw = config(kafka_server, topic)
+        await rig.run("kafka", raw, DATA, event="e1")
+        [(producer, _)] = rig.trigger("kafka")._producers._made.values()
+
+        async def broken(*_: Any) -> None:
+            raise RuntimeError("an error in the library")
+
+        monkeypatch.setattr(producer._sender, "_send_produce_req", broken)
+        with pytest.raises(Retryable):
+            await rig.run("kafka", raw, DATA, event="e2")
+        await rig.run("kafka", raw, DATA, event="e2")
+        assert len(rig.trigger("kafka")._producers) == 1
+    assert len(await records(kafka_server.brokers, topic)) == 2
+
+
+async def test_producers_are_not_kept_without_end(
+    kafka_server: Kafka, topic: str, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(kafka_producers, "PRODUCERS_KEPT", 2)
+    async with rigged() as rig:
+        for linger in (1, 2, 1, 3, 1):
+            await rig.run("kafka", config(kafka_server, topic, flushFrequency=linger), DATA)
+        kept = rig.trigger("kafka")._producers._made
+        assert [sending.linger for _, sending, _ in kept] == [3, 1]
+    assert len(await records(kafka_server.brokers, topic)) == 5
 
 
 async def test_one_producer_for_all_triggers_with_the_same_settings(kafka_server: Kafka, topic: str):
