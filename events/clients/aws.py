@@ -31,6 +31,11 @@ CONNECT_TIMEOUT = 10
 CONNECTIONS = 64
 """Connections per client: the default `maxInFlight` of one trigger."""
 
+CLIENTS_KEPT, UNUSED = 16, 1200.0
+"""Clients that a pool keeps in any case, and seconds after which others are closed: longer than any request
+takes. Each one is some megabytes, and keys that are renewed every hour make one every hour.
+"""
+
 PASSING = frozenset({
     "EC2ThrottledException", "InternalFailure", "KmsThrottled", "OverLimit", "PriorRequestNotComplete",
     "ProvisionedThroughputExceededException",
@@ -82,14 +87,20 @@ def reference(selector: SecretKeySelector | None) -> Ref | None:
     return None if selector is None else Ref(selector.name, selector.key)
 
 
+class Made:
+    """A client, and when it was asked for last (monotonic)."""
+
+    def __init__(self, client: Any, stack: AsyncExitStack) -> None:
+        self.client, self.stack, self.used = client, stack, time.monotonic()
+
+
 class ClientPool:
-    """Clients of AWS services, made at first use, kept until `aclose`; renewed keys make new ones."""
+    """Clients of AWS services, made at first use and kept; renewed keys make new ones."""
 
     def __init__(self, sessions: Sessions) -> None:
         self._sessions = sessions
-        self._made: dict[Any, Any] = {}
+        self._made: dict[Any, Made] = {}
         self._making = asyncio.Lock()
-        self._stack = AsyncExitStack()
 
     async def get(self, service: str, account: Account, keys: Keys | None, read_timeout: float) -> Any:
         """The client of a service. Raises Retryable, Permanent."""
@@ -100,9 +111,18 @@ class ClientPool:
                 if place not in self._made:
                     with translated(f"AWS {service}"):
                         self._made[place] = await self._make(service, account, keys, read_timeout)
-        return self._made[place]
+                    await self._let_go()
+        made = self._made[place]
+        made.used = time.monotonic()
+        return made.client
 
-    async def _make(self, service: str, account: Account, keys: Keys | None, read_timeout: float) -> Any:
+    async def _let_go(self) -> None:
+        """Close what was asked for long ago, where there are too many clients."""
+        for place, made in sorted(self._made.items(), key=lambda item: item[1].used)[:-CLIENTS_KEPT]:
+            if time.monotonic() - made.used > UNUSED:
+                await self._made.pop(place).stack.aclose()
+
+    async def _make(self, service: str, account: Account, keys: Keys | None, read_timeout: float) -> Made:
         from aiobotocore.config import AioConfig
 
         session = await asyncio.to_thread(prepared, service, account.role_arn)
@@ -115,16 +135,19 @@ class ClientPool:
             s3={"addressing_style": "path"} if account.endpoint else None,
         )  # fmt: skip
         access, secret, token = keys or (None, None, None)
-        return await self._stack.enter_async_context(
+        stack = AsyncExitStack()
+        client = await stack.enter_async_context(
             session.create_client(
                 service, region_name=account.region, endpoint_url=account.endpoint or None, config=config,
                 aws_access_key_id=access, aws_secret_access_key=secret, aws_session_token=token,
             )
         )  # fmt: skip
+        return Made(client, stack)
 
     async def aclose(self) -> None:
-        self._made.clear()
-        await self._stack.aclose()
+        made, self._made = list(self._made.values()), {}
+        for one in made:
+            await one.stack.aclose()
 
 
 class Clients:

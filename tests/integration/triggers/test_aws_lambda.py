@@ -14,7 +14,8 @@ import orjson
 import pytest
 from aiohttp import web
 
-from events.clients.aws import Account, Clients
+from events.clients import aws
+from events.clients.aws import Account, ClientPool, Clients
 from events.clients.http import Sessions
 from events.clients.secrets import Ref
 from events.errors import EvaluationError, ExpressionError, Permanent, Retryable
@@ -143,6 +144,24 @@ async def test_renewed_keys_are_used_from_the_next_firing_on():
         rig.secrets[Ref("aws", "id")] = b"AKIARENEWED\n"
         await rig.run("awsLambda", raw, DATA)
         assert "Credential=AKIARENEWED/" in target.seen[1].header("Authorization")[0]
+
+
+async def test_clients_of_old_keys_are_closed_when_nobody_uses_them(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(aws, "CLIENTS_KEPT", 2)
+    async with standing_in() as (rig, target, raw):
+        pool = rig.shared.get(ClientPool, lambda: ClientPool(rig.sessions))
+        for number in range(4):
+            rig.secrets[Ref("aws", "id")] = f"AKIA{number}".encode()
+            await rig.run("awsLambda", raw, DATA)
+        assert len(pool._made) == 4, "what was used lately may be in use"
+        monkeypatch.setattr(aws, "UNUSED", -1.0)
+        rig.secrets[Ref("aws", "id")] = b"AKIA4"
+        await rig.run("awsLambda", raw, DATA)
+        assert len(pool._made) == 2
+        rig.secrets[Ref("aws", "id")] = b"AKIA3"
+        await rig.run("awsLambda", raw, DATA)
+        assert len(pool._made) == 2, "the ones used last were kept"
+    assert len(target.seen) == 6
 
 
 async def test_without_keys_the_default_credentials_count(monkeypatch: pytest.MonkeyPatch):
