@@ -39,7 +39,7 @@ from events.event import Firing, Outcome, Request
 from events.sensors.parameters import compile_payload
 from events.triggers._base import Render, Trigger, TriggerContext
 from events.triggers._secure import ref_of
-from events.triggers._text import Body
+from events.triggers._text import Body, as_bytes
 
 
 class KafkaConfig(TriggerConfig):
@@ -150,7 +150,7 @@ class KafkaTrigger(Trigger[KafkaConfig, KafkaRequest]):
     async def _headers(self, request: KafkaRequest, firing: str) -> list[tuple[str, bytes]]:
         read = self.ctx.secrets.read
         found = request.headers | {name: await read(ref) for name, ref in request.secure.items()}
-        return [(name, text.encode()) for name, text in ({FIRING_HEADER: firing} | found).items()]
+        return [(name, as_bytes(text)) for name, text in ({FIRING_HEADER: firing} | found).items()]
 
 
 def brokers_of(cfg: KafkaConfig) -> Brokers:

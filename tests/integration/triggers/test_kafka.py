@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from events.clients import kafka_producers
+from events.clients.secrets import Ref
 from events.errors import ExpressionError, Permanent, Retryable
 from events.testing.certificates import Authority
 from events.testing.kafka import create, headers, put, records
@@ -54,6 +55,15 @@ async def test_what_a_record_carries(kafka_server: Kafka, topic: str):
     assert headers(record) == {"Idempotency-Key": firing_of(DATA).id, "team": "a", "token": "t0p"}
     assert abs(record.timestamp / 1000 - time.time()) < 60
     assert (outcome.detail, outcome.link) == (f"record {topic}/0/0", f"kafka:{topic}/0/0")
+
+
+async def test_a_secret_that_is_no_text_is_sent_as_it_is(kafka_server: Kafka, topic: str):
+    token = {"name": "token", "valueFrom": {"secretKeyRef": {"name": "kafka", "key": "token"}}}
+    async with rigged() as rig:
+        rig.secrets[Ref("kafka", "token")] = b"\xff\x00t"
+        await rig.run("kafka", config(kafka_server, topic, secureHeaders=[token]), DATA)
+    [record] = await records(kafka_server.brokers, topic)
+    assert dict(record.headers)["token"] == b"\xff\x00t"
 
 
 async def test_a_header_of_the_manifest_wins_over_the_firing_id(kafka_server: Kafka, topic: str):
