@@ -16,7 +16,7 @@ import orjson
 from yarl import URL
 
 from events.clients.http import first_bytes
-from events.errors import EventsError, Retryable
+from events.errors import EventsError, Permanent, Retryable
 from events.kube.answers import error_of, unreachable
 from events.kube.login import LogIn, Login
 
@@ -170,8 +170,15 @@ class Client:
         """The login; a new one when it is the one that was refused."""
         async with self._logging_in:
             if self._login is None or self._login is refused:
-                self._login = await self._log_in()
+                self._login = await (self._log_in() if refused is None else self._renewed())
             return self._login
+
+    async def _renewed(self) -> Login:
+        """Credentials were there before, so what is wrong with them now may pass. Raises Retryable."""
+        try:
+            return await self._log_in()
+        except Permanent as exc:
+            raise Retryable(f"logging in again failed: {exc}") from exc
 
     def _pool(self) -> aiohttp.ClientSession:
         import aiohttp

@@ -353,23 +353,51 @@ async def test_kubeconfigs_that_are_wrong(kube: Kube, tmp_path: Any):
         await from_kubeconfig(None, str(tmp_path / "bad"))
 
 
-async def test_a_login_plug_in_gives_the_token(kube: Kube, namespace: str, tmp_path: Any):
+def with_plugin(kube: Kube, folder: Any, script: str) -> Client:
+    """A client whose kubeconfig names a login plug-in: the script, which may use `$credential`."""
     import json
 
-    plugin = tmp_path / "plugin"
+    plugin = folder / "plugin"
     credential = {
         "apiVersion": "client.authentication.k8s.io/v1", "kind": "ExecCredential",
         "status": {"token": "admin-token"},
     }  # fmt: skip
-    plugin.write_text(f"#!/bin/sh\necho '{json.dumps(credential)}'\n")
+    plugin.write_text(f"#!/bin/sh\ncredential='{json.dumps(credential)}'\ncd {folder}\n{script}\n")
     plugin.chmod(0o755)
     config = json.loads(kube.kubeconfig.read_text())
     how = {"apiVersion": credential["apiVersion"], "command": str(plugin), "interactiveMode": "Never"}
     config["users"] = [{"name": "admin", "user": {"exec": how}}]
-    file = tmp_path / "config"
+    file = folder / "config"
     file.write_text(json.dumps(config))
-    client = Client(partial(from_kubeconfig, "admin", str(file)))
+    return Client(partial(from_kubeconfig, "admin", str(file)))
+
+
+async def test_a_login_plug_in_gives_the_token(kube: Kube, namespace: str, tmp_path: Any):
+    client = with_plugin(kube, tmp_path, 'echo "$credential"')
     assert (await RemoteObjects(client).create(settings(), namespace))["metadata"]["name"] == "x"
+    await client.aclose()
+
+
+async def test_a_login_plug_in_that_fails_later_may_pass(kube: Kube, namespace: str, tmp_path: Any):
+    """Its token ends while the service that it asks is away."""
+    script = """
+    test -e down && exit 1
+    test -e first || { touch first; echo "$credential" | sed s/admin/old/; exit; }
+    echo "$credential"
+    """
+    client = with_plugin(kube, tmp_path, script)
+    objects = RemoteObjects(client)
+    await client.open()
+    (tmp_path / "down").touch()
+    for _ in range(2):
+        with pytest.raises(Retryable, match=r"logging in again failed: .*exec: process returned 1"):
+            await objects.create(settings(), namespace)
+    (tmp_path / "down").unlink()
+    assert (await objects.create(settings(), namespace))["metadata"]["name"] == "x"
+    (tmp_path / "config").unlink()
+    client._login = (await client._known())._replace(authorization="Bearer old")
+    with pytest.raises(Retryable, match="logging in again failed: there is no kubeconfig"):
+        await objects.create(settings("y"), namespace)
     await client.aclose()
 
 
