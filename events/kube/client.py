@@ -1,7 +1,8 @@
 """Requests to one API server: pooled connections, credentials renewed when they end, errors told apart.
 
 Rate      `per_second` spaces the requests out evenly; None leaves the pace to the server, which says 429
-Renewal   after a 401 the login is read again, once for all requests that met it
+Renewal   after a 401 the login is read again, once for all requests that met it; also after a certificate
+          that is not trusted
 Guard     none: the address comes from the operator's kubeconfig or the pod, never from a manifest
 """
 
@@ -50,6 +51,8 @@ class Client:
         self._log_in, self._spacing = log_in, 1 / per_second if per_second else 0.0
         self._next = 0.0
         self._login: Login | None = None
+        self._doubted: Login | None = None
+        """Its authority was not that of the server: it may have been renewed in the file that names it."""
         self._logging_in, self._free = asyncio.Lock(), asyncio.Semaphore(REQUESTS)
         self._session: aiohttp.ClientSession | None = None
 
@@ -137,6 +140,8 @@ class Client:
             finally:
                 drop(answer)
         except (aiohttp.ClientError, TimeoutError, OSError) as exc:
+            if isinstance(exc, aiohttp.ClientSSLError):
+                self._doubted = self._login
             raise unreachable(exc, self.host) from exc
 
     async def _send(
@@ -169,8 +174,10 @@ class Client:
     async def _known(self, refused: Login | None = None) -> Login:
         """The login; a new one when it is the one that was refused."""
         async with self._logging_in:
-            if self._login is None or self._login is refused:
-                self._login = await (self._log_in() if refused is None else self._renewed())
+            if self._login is None:
+                self._login = await self._log_in()
+            elif self._login is refused or self._login is self._doubted:
+                self._login = await self._renewed()
             return self._login
 
     async def _renewed(self) -> Login:

@@ -28,6 +28,7 @@ from events.kube._base import (
 from events.kube.client import Client
 from events.kube.login import Login, from_kubeconfig, in_cluster
 from events.kube.remote import RemoteObjects
+from events.testing.certificates import Authority
 from events.testing.objects import CRD, ObjectsContract, settings, thing
 from events.testing.proxy import Proxy
 from events.testing.servers.argo import CRDS, established, served
@@ -199,6 +200,19 @@ async def test_a_token_that_has_ended_is_read_again(kube: Kube, namespace: str):
     await asyncio.gather(*(objects.create(settings(f"x{number}"), namespace) for number in range(5)))
     await client.aclose()
     assert logins == 2
+
+
+async def test_an_authority_that_was_renewed_is_read_again(kube: Kube, namespace: str, tmp_path: Any):
+    (tmp_path / "token").write_text("admin-token")
+    (tmp_path / "ca.crt").write_text(Authority().cert)
+    host, _, port = kube.url.removeprefix("https://").partition(":")
+    environ = {"KUBERNETES_SERVICE_HOST": host, "KUBERNETES_SERVICE_PORT": port}
+    client = Client(partial(in_cluster, environ, tmp_path))
+    with pytest.raises(Retryable, match="certificate"):
+        await RemoteObjects(client).create(settings(), namespace)
+    (tmp_path / "ca.crt").write_text(kube.ca.read_text())
+    await RemoteObjects(client).create(settings(), namespace)
+    await client.aclose()
 
 
 async def test_the_server_s_reason_is_told(objects: RemoteObjects, namespace: str):
