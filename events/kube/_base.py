@@ -43,7 +43,7 @@ class NotFound(Permanent):
 
 
 class Expired(Permanent):
-    """The version that was asked for is not kept any more: list again (410)."""
+    """The server does not keep the version that was asked for, or not yet know it: list again (410, 504)."""
 
 
 class Forbidden(Permanent):

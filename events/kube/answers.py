@@ -46,10 +46,15 @@ def told_error(
         text += f" ({account}: {HINTS[status]})" if account else f" ({HINTS[status]})"
     if status == 404:
         return NotFound(text, detail(told, "name"))
+    if TOO_LARGE in said:
+        return Expired(text)
     if status == 429 or status >= 500:
         return Retryable(text, wish(told, after))
     return REFUSALS[status](text) if status in REFUSALS else Invalid(f"{text} (status {status})")
 
+
+TOO_LARGE = "Too large resource version"
+"""The server has not come so far: it was set up anew, or from a backup."""
 
 REFUSALS: dict[int, type[Permanent]] = {401: Forbidden, 403: Forbidden, 409: Conflict, 410: Expired}
 

@@ -116,7 +116,7 @@ class View:
         return packed
 
     def fill(self, listed: Listed) -> None:
-        """The objects as they were at the stored version: nothing to tell."""
+        """The objects as they were at the stored version, where no more than that was stored."""
         self._held = {}
         for obj in listed.objects:
             self._hold(seen_of(obj))
@@ -149,6 +149,8 @@ class View:
             yield self._gone(seen.key)
             old = None
         if old is not None and old.version == seen.version:
+            if old.body is None:
+                self._hold(seen)
             return
         self._hold(seen)
         yield Told("ADD" if old is None else "UPDATE", *seen, None if old is None else old.body)

@@ -5,7 +5,8 @@ Payload   {type, body, oldBody, group, version, resource, metadata}
 Id        uid, resourceVersion and type of the change
 Delivery  at least once: the place in the watch, and the versions known there, are stored with the events.
           What changed while the source was down is told when it starts; versions in between may be missed,
-          objects are not. Only the first start tells existing objects as ADD (not with `afterStart`)
+          objects are not, also when the server was set up anew meanwhile. Only the first start tells
+          existing objects as ADD (not with `afterStart`)
 Memory    all selected objects, for `oldBody`: select no more than is needed
 Needs     get, list and watch of the objects
 Upstream  pkg/eventsources/sources/resource/start.go
@@ -135,6 +136,8 @@ class ResourceSource(Source[ResourceConfig]):
             ) from exc
         except Forbidden as exc:
             raise Retryable(f"{exc}; the source has to get, list and watch {wanted}") from exc
+        except Expired as exc:  # while a long list was read
+            raise Retryable(str(exc)) from exc
 
     async def _follow(self, wanted: Wanted, passes: Passes, emit: Emit) -> None:
         view = View(wanted)
@@ -180,16 +183,25 @@ class Work:
         known = view.restore(stored)
         if view.version:
             try:
-                view.fill(await objects.read(self._wanted, view.version))
-                return
+                listed = await objects.read(self._wanted, view.version)
             except Expired:
                 pass
+            else:
+                await self._resume(listed, known=known)
+                return
         listed = await objects.read(self._wanted)
         found = view.compare(listed)
         if not known and self._source.cfg.filter is not None and self._source.cfg.filter.after_start:
             began = self._source.ctx.now_ns() // 1_000_000_000
             found = (told for told in found if created_of(told) >= began)
         await self._tell(found)
+
+    async def _resume(self, listed: Listed, *, known: bool) -> None:
+        """At the stored version there is nothing to tell, unless the server was set up anew meanwhile."""
+        if known:
+            await self._tell(self._view.compare(listed))
+        else:
+            self._view.fill(listed)
 
     async def take(self, news: list[News]) -> None:
         await self._tell(told for one in news for told in self._changes(one))

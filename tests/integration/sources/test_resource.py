@@ -13,12 +13,13 @@ import pytest
 from pydantic import ValidationError
 
 from events.errors import Retryable
-from events.kube._base import Change, Expired, Object, Ref, Wanted
+from events.kube._base import Change, Expired, Listed, Object, Ref, Wanted
 from events.kube.client import Client
 from events.kube.local import LocalObjects
 from events.kube.login import Login, from_kubeconfig
 from events.kube.remote import RemoteObjects
 from events.sources import resource
+from events.sources._objects import View
 from events.testing.servers import free_port
 from events.testing.servers.fixtures import Own
 from events.testing.servers.kubernetes import Kube
@@ -105,8 +106,6 @@ async def test_filters(store: LocalObjects, filters: dict[str, Any], expected: l
 
 def last(rig: Rig, store: LocalObjects) -> bool:
     """Whether the newest selected change is behind us: nothing comes after it."""
-    from events.sources._objects import View
-
     wanted = resource.wanted_of(rig.source.cfg)
     view = View(wanted)
     view.restore(rig.cursors[-1])
@@ -251,6 +250,51 @@ async def test_what_happened_while_the_server_forgot(own: Own):
     assert sorted(told(rig)[3:]) == [("ADD", "new"), ("DELETE", "gone"), ("UPDATE", "changed")]
     [update] = [one for one in rig.data if one["type"] == "UPDATE"]
     assert update["oldBody"] is None
+
+
+@pytest.mark.servers("kubernetes")
+@pytest.mark.parametrize("ahead", [False, True], ids=["that-is-there-too", "not-reached-yet"])
+async def test_a_place_of_a_server_that_was_set_up_anew(kube_server: Kube, kube_namespace: str, ahead: bool):
+    """What the cursor knows was in the server before it."""
+    raw = {**config(), "namespace": kube_namespace}
+    wanted = resource.wanted_of(resource.ResourceConfig.model_validate(raw))
+    async with objects_of(kube_server) as objects, rigged(objects=objects) as rig:
+        await objects.create(settings("new"), kube_namespace)
+        version = int((await objects.read(wanted)).version) + ahead * 1_000_000
+        before, old = View(wanted), settings("old")
+        old["metadata"] |= {"namespace": kube_namespace, "uid": "u", "resourceVersion": "7"}
+        before.fill(Listed([old], str(version)))
+        rig.cursors.append(before.cursor())
+        await rig.start("resource", raw, supervised=True)
+        await rig.until(2)
+        assert sorted(told(rig)) == [("ADD", "new"), ("DELETE", "old")]
+        await objects.patch(REF._replace(namespace=kube_namespace, name="new"), {"data": {"n": "2"}})
+        await rig.until(3)
+        assert told(rig)[2] == ("UPDATE", "new")
+        assert rig.failures == []
+
+
+class Interrupted(LocalObjects):
+    """Forgets the version of a list while it is read, twice."""
+
+    times = 0
+
+    async def read(self, wanted: Wanted, at: str | None = None) -> Listed:
+        self.times += 1
+        if self.times <= 2:
+            raise Expired("The provided continue parameter is too old")
+        return await super().read(wanted, at)
+
+
+async def test_a_list_that_took_too_long_is_read_again(tmp_path: Path):
+    store = Interrupted(tmp_path / "objects.db")
+    await store.open()
+    async with rigged(objects=store) as rig:
+        await store.create(settings(), "default")
+        await rig.start("resource", config(), supervised=True)
+        await rig.until(1)
+        assert {type(error) for error in rig.failures} == {Retryable}
+    await store.aclose()
 
 
 @pytest.mark.servers("kubernetes")

@@ -41,6 +41,14 @@ def test_a_list_is_compared_with_what_was_known():
     assert brief(view.compare(Listed([obj("same", 1), obj("changed", 7), obj("new", 8)], "21"))) == []
 
 
+def test_a_cursor_that_still_holds_gets_its_bodies_from_the_list():
+    view = View(WANTED)
+    view.restore(filled(obj("x", 1)).cursor())
+    assert brief(view.compare(Listed([obj("x", 1)], "10"))) == []
+    [update] = view.follow(step_of(Change("MODIFIED", obj("x", 11))))
+    assert json.loads(update.old or b"") == obj("x", 1)
+
+
 def test_an_object_that_was_replaced_was_deleted_and_added():
     told = list(filled(obj("x", 1, "u1")).compare(Listed([obj("x", 5, "u2")], "20")))
     assert brief(told) == [("DELETE", "ci/x", "1"), ("ADD", "ci/x", "5")]
