@@ -4,7 +4,8 @@ Spec      EventSource.spec.mqtt.<eventName>
 Payload   {topic, messageId, body, metadata}
 Delivery  at most once with `qos: 0`; with `qos: 1` or 2 at least once: the broker keeps the session of the
           clientId while the source is away, and a message is acknowledged (PUBACK, PUBREC) only after the bus
-          has stored the event
+          has stored the event. What the session has from another filter (of the manifest before it was
+          edited) is acknowledged without an event
 Sharing   a topic `$share/GROUP/FILTER` shares the messages with the other subscribers of the group
 Upstream  pkg/eventsources/sources/mqtt/start.go
 """
@@ -24,6 +25,7 @@ from events.api.eventsource import BrokerSourceConfig
 from events.clients.mqtt import Connection, connected
 from events.clients.mqtt_broker import Broker
 from events.clients.mqtt_packets import Message
+from events.clients.mqtt_topics import TopicFilter
 from events.clients.secrets import secret
 from events.clients.tls import TlsRefs
 from events.lang.json_parts import body_json, metadata_json
@@ -66,6 +68,7 @@ class MQTTSource(Source[MQTTConfig]):
     def __init__(self, cfg: MQTTConfig, ctx: SourceContext) -> None:
         super().__init__(cfg, ctx)
         self._buffer = Buffer(ctx)
+        self._filter = TopicFilter(cfg.topic)
         if cfg.qos == 0:
             self.replay = "none"  # type: ignore[misc] # of the kind, but for this setting
 
@@ -111,6 +114,9 @@ class MQTTSource(Source[MQTTConfig]):
         await connection.acknowledge(*messages)
 
     def _payload(self, message: Message) -> Payload | None:
+        """None for what can never be an event, and for what was not asked for."""
+        if self.cfg.qos and not self._filter.covers(message.topic):
+            return None
         try:
             return payload(message, self.cfg)
         except ValueError as exc:

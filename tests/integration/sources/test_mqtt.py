@@ -76,6 +76,24 @@ async def test_the_broker_keeps_what_comes_while_the_source_is_away(mosquitto_se
         assert [one["topic"] for one in rig.data] == [f"t/{number}" for number in range(50)]
 
 
+async def test_an_edited_topic_filter_counts_also_in_a_session_that_was_kept(mosquitto_server: Mosquitto):
+    """The broker goes on with the subscriptions that a session has."""
+    settings = {"qos": 1, "clientId": f"e{uuid4().hex[:12]}"}
+    async with rigged() as rig:
+        await begin(rig, mosquitto_server, **settings, topic="old/#")
+        await rig.stop()
+        await publish(mosquitto_server, ("old/a", b"x", 1))
+        await begin(rig, mosquitto_server, **settings, topic="new/+")
+        await publish(mosquitto_server, ("old/b", b"x", 1), ("new/a", b"x", 1))
+        await rig.until(1)
+        await asyncio.sleep(0.2)
+        await rig.stop()
+        await begin(rig, mosquitto_server, **settings, topic="old/#")
+        await publish(mosquitto_server, ("old/c", b"x", 1))
+        await rig.until(2)
+        assert [one["topic"] for one in rig.data] == ["new/a", "old/c"], "the others are acknowledged"
+
+
 async def test_a_message_of_lower_quality_comes_too(mosquitto_server: Mosquitto):
     async with rigged() as rig:
         await begin(rig, mosquitto_server, qos=2)
