@@ -55,6 +55,7 @@ EXPIRED = "renew sessionToken"
 MISSING = "create it, or correct its name and region"
 BUCKET = "create the bucket, or correct bucket, region and endpoint"
 QUEUE = "create the queue, or correct its name, region and account"
+CLOCK = "set the clock of this machine"
 NEXT_STEP = {
     "AccessDenied": DENIED, "AccessDeniedException": DENIED, "AuthorizationError": DENIED,
     "ExpiredToken": EXPIRED, "ExpiredTokenException": EXPIRED,
@@ -62,9 +63,15 @@ NEXT_STEP = {
     "SignatureDoesNotMatch": LOGIN, "UnrecognizedClientException": LOGIN,
     "AWS.SimpleQueueService.NonExistentQueue": QUEUE, "QueueDoesNotExist": QUEUE,
     "NoSuchBucket": BUCKET,
+    "RequestExpired": CLOCK, "RequestTimeTooSkewed": CLOCK,
     "NotFound": MISSING, "ResourceNotFoundException": MISSING,
 }  # fmt: skip
-"""What a user does about an error code. What is missing or expired passes once that is done."""
+"""What a user does about an error code. What is missing or expired, and a clock that is wrong, passes."""
+
+PASSED_BY = (EXPIRED, QUEUE, BUCKET, CLOCK)
+
+SKEWED = ("Signature expired", "Signature not yet current")
+"""How the services that are not S3 begin to tell of a wrong clock, under codes of a wrong key."""
 
 
 class Account(msgspec.Struct, frozen=True):
@@ -126,6 +133,8 @@ class ClientPool:
         from aiobotocore.config import AioConfig
 
         session = await asyncio.to_thread(prepared, service, account.role_arn)
+        if keys is None:
+            await known_credentials(session, account)
         if account.role_arn:
             await assume(session, account, self._sessions)
         config = AioConfig(
@@ -218,9 +227,7 @@ async def assume(session: Any, account: Account, sessions: Sessions) -> None:
     def create_client(service: str, **given: Any) -> Any:
         return session.create_client(service, region_name=account.region, config=config, **given)
 
-    source = await session.get_credentials()
-    if source is None:
-        raise Permanent(f"there are no AWS credentials to assume {account.role_arn} with")
+    source = await known_credentials(session, account)
     fetcher = AioAssumeRoleCredentialFetcher(
         create_client, source, account.role_arn, extra_args={"RoleSessionName": "events-trigger"}
     )
@@ -233,6 +240,16 @@ async def first_bytes(body: Any, limit: int) -> bytes:
     while len(kept) < limit and (chunk := await body.read(limit - len(kept))):
         kept += chunk
     return kept
+
+
+async def known_credentials(session: Any, account: Account) -> Any:
+    """Those of the default chain. Raises Retryable: a service that lends them may come up after us."""
+    found = await session.get_credentials()
+    if found is None:
+        what = f"to assume {account.role_arn} with" if account.role_arn else "here"
+        hint = "write accessKey and secretKey, or give this process AWS credentials"
+        raise Retryable(f"there are no AWS credentials {what}: {hint}")
+    return found
 
 
 @contextmanager
@@ -259,10 +276,11 @@ def answered(what: str, response: Any) -> EventsError:
     """An error that the service answered with."""
     error, meta = response.get("Error", {}), response.get("ResponseMetadata", {})
     code, status = error.get("Code", "unknown"), meta.get("HTTPStatusCode", 0)
-    step = NEXT_STEP.get(code, "")
-    said = f"{what}: {code}: {error.get('Message', '')}".rstrip(": ")
+    message = error.get("Message") or ""
+    step = CLOCK if message.startswith(SKEWED) else NEXT_STEP.get(code, "")
+    said = f"{what}: {code}: {message}".rstrip(": ")
     text = f"{said}; {step}" if step else said
-    if status >= 500 or status == 429 or code in PASSING or step in (EXPIRED, QUEUE, BUCKET):
+    if status >= 500 or status == 429 or code in PASSING or step in PASSED_BY:
         return Retryable(
             text, retry_after(meta.get("HTTPHeaders", {}).get("retry-after", ""), time.time_ns())
         )

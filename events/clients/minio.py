@@ -19,7 +19,7 @@ from xml.etree import ElementTree
 
 import msgspec
 
-from events.clients.aws import NEXT_STEP
+from events.clients.aws import CLOCK, NEXT_STEP
 from events.clients.http import first_bytes, refusal
 from events.clients.network import reason
 from events.errors import EventsError, Permanent, Retryable, shorten
@@ -182,6 +182,7 @@ def refused(what: str, status: int, body: bytes) -> EventsError:
     said = f"{what}: {' '.join(filter(None, (str(status), code)))}: {message}".rstrip(": ")
     text = f"{said}; {step}" if step else said
     passes = (status >= 500 and code != "NotImplemented") or status == 429 or code == "NoSuchBucket"
+    passes |= step == CLOCK
     return Retryable(text) if passes else Permanent(text)
 
 

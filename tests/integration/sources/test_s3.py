@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import botocore.auth
 import orjson
 import pytest
 from aiohttp import web
@@ -312,6 +313,32 @@ async def test_a_bucket_that_is_missing_and_a_wrong_login(minio: Cloud):
         assert isinstance(error, Permanent)
         assert "SignatureDoesNotMatch" in str(error)
         assert str(error).endswith("; check accessKey, secretKey and sessionToken")
+
+
+@pytest.mark.servers("minio")
+@pytest.mark.parametrize("kind", ["s3", "minio"])
+async def test_a_clock_that_is_wrong_for_a_while(
+    minio: Cloud, minio_server: Minio, kind: str, monkeypatch: pytest.MonkeyPatch
+):
+    """As of a machine that wakes up: the store refuses what it has signed."""
+    bucket, clock = await minio.bucket(), botocore.auth.get_current_datetime
+    raw = raw_of(minio, bucket)
+    if kind == "minio":
+        place = {"endpoint": minio_server.address, "bucket": {"name": bucket}, "insecure": True}
+        raw = {**KEYS, **place, "events": ["s3:ObjectCreated:*"]}
+    async with rigged({**SECRETS, **LOGIN}) as rig:
+        with monkeypatch.context() as patched:
+            late = timedelta(hours=1)
+            patched.setattr(botocore.auth, "get_current_datetime", lambda **given: clock(**given) - late)
+            await rig.start(kind, raw, wait=False, supervised=True)
+            async with asyncio.timeout(10):
+                while not rig.failures:
+                    await asyncio.sleep(0.01)
+        async with asyncio.timeout(10):
+            await rig.ready.wait()
+    assert isinstance(rig.failures[0], Retryable)
+    assert "RequestTimeTooSkewed" in str(rig.failures[0])
+    assert str(rig.failures[0]).endswith("; set the clock of this machine")
 
 
 async def test_a_login_that_may_not_and_a_server_that_is_down():

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
+from pathlib import Path
 from typing import Any
 
 import orjson
@@ -258,6 +259,37 @@ async def test_refusals(status: int, code: str, error: type[Exception], step: st
     assert type(found) is error
     assert f"SQS queue 'orders' ({url}): {code}: so it is" in str(found)
     assert str(found).endswith(step)
+
+
+async def test_a_clock_that_is_wrong():
+    target = Target()
+    async with rigged(SECRETS) as rig, serving(target.handle) as url:
+        told = "Signature expired: 20261121T160000Z is now earlier than 20261121T164500Z"
+        body = {"__type": "com.amazon.coral.service#InvalidSignatureException", "message": told}
+        target.answers = [web.json_response(body, status=403)]
+        found = await failure(rig, {"region": "us-east-1", "queue": "orders", "endpoint": url, **KEYS})
+    assert isinstance(found, Retryable)
+    assert str(found).endswith("; set the clock of this machine")
+
+
+async def test_credentials_that_come_up_later(monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
+    """As those of an instance or a pod that has just started."""
+    for name in ("AWS_PROFILE", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+    for name in ("AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE"):
+        monkeypatch.setenv(name, str(tmp_path / "none"))
+    target = Target()
+    async with rigged() as rig, serving(target.handle) as url:
+        found = await failure(rig, raw := {"region": "us-east-1", "queue": "orders", "endpoint": url})
+        assert isinstance(found, Retryable)
+        assert "there are no AWS credentials here" in str(found)
+        monkeypatch.setenv("AWS_ACCESS_KEY_ID", "AKIAAMBIENT")
+        monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "ambient")
+        target.answers = [web.json_response({}, status=403)]
+        await failure(rig, raw)
+    (seen,) = target.seen
+    assert "AKIAAMBIENT" in seen.header("Authorization")[0]
 
 
 async def test_whose_queue_and_with_which_session():
