@@ -88,7 +88,7 @@ class SourceRunner:
         self._pauses = compile_pauses(self.cfg.backoff, kind, event)
         self._host = lent.listeners.host
         self._adapter = self._make(lent)
-        self._cursor_name = f"{source}/{event}"
+        self._cursor_name = f"{source}/{event}/{kind}"
 
     def _make(self, lent: Lent) -> Source[Any]:
         cls = adapter_class("sources", self.kind)

@@ -14,7 +14,7 @@ from events.aio import Group
 from events.api.eventsource import BrokerSourceConfig
 from events.bus.memory import MemoryBus
 from events.clients.http import Sessions
-from events.clients.secrets import LocalSecrets
+from events.clients.secrets import LocalSecrets, Ref
 from events.errors import BusUnavailable, ManifestError, Permanent, Retryable, TooLarge
 from events.event import Event
 from events.kube.local import LocalObjects
@@ -55,13 +55,15 @@ def fake_source(monkeypatch: pytest.MonkeyPatch) -> type[FakeSource]:
     return Fresh
 
 
-def runner(bus: MemoryBus, **raw: Any) -> SourceRunner:
-    lent = Lent(
-        LocalSecrets(dict, environ={}), Listeners("127.0.0.1"), Sessions("off"), LocalObjects(Path("none"))
-    )
-    return SourceRunner(
-        "default", "cal", "calendar", "tick", {"interval": "10s", **raw}, bus, SourceCounts(), lent, now_ns
-    )
+SECRETS: dict[Ref, bytes] = {}
+"""What the source reads; a test may change it."""
+
+
+def runner(bus: MemoryBus, kind: str = "calendar", **raw: Any) -> SourceRunner:
+    secrets = LocalSecrets(lambda: SECRETS, environ={})
+    lent = Lent(secrets, Listeners("127.0.0.1"), Sessions("off"), LocalObjects(Path("none")))
+    given = {"interval": "10s", **raw} if kind == "calendar" else raw
+    return SourceRunner("default", "cal", kind, "tick", given, bus, SourceCounts(), lent, now_ns)
 
 
 def scene(body: Callable[[MemoryBus], Awaitable[None]]) -> None:
@@ -143,8 +145,19 @@ def test_a_cursor_is_stored_even_when_everything_was_filtered():
         one = runner(bus, filter={"expression": "n > 1"})
         await one.emit(payloads(1), b"place")
         assert not stored(bus)
-        assert await bus.cursor("cal/tick") == b"place"
+        assert await bus.cursor("cal/tick/calendar") == b"place"
         assert await one._cursor() == b"place"
+
+    scene(body)
+
+
+def test_an_event_of_another_kind_has_another_place():
+    """What one kind has stored says nothing to the other, which could not even read it."""
+
+    async def body(bus: MemoryBus) -> None:
+        await runner(bus).emit([], b"place of a calendar")
+        other = runner(bus, "redis", hostAddress="h", channels=["c"])
+        assert await other._cursor() is None
 
     scene(body)
 
