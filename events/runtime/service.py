@@ -76,7 +76,7 @@ class Running(NamedTuple):
 
     def goes_on(self, raw: dict[str, Any], unit: BusUnit | None) -> bool:
         """Whether it is what it should be. One that gave up for good is started again."""
-        return self.raw == raw and self.unit is unit and not self.task.done()
+        return self.raw == raw and self.unit is unit and self.runner.state != "down"
 
 
 async def stopped(sources: Sequence[Running]) -> None:

@@ -26,6 +26,7 @@ from events.registry import adapter_class, config_class, event_type
 from events.runtime.intake import Intake
 from events.runtime.records import storable
 from events.runtime.source_rules import compile_pauses, compile_source_filter
+from events.runtime.source_secrets import SourceSecrets
 from events.sources._base import Payload, Source, SourceContext
 
 if TYPE_CHECKING:
@@ -87,6 +88,7 @@ class SourceRunner:
         self.filter = compile_source_filter(self.cfg.filter_expression, kind, event)
         self._pauses = compile_pauses(self.cfg.backoff, kind, event)
         self._host = lent.listeners.host
+        self._secrets = SourceSecrets(lent.secrets)
         self._adapter = self._make(lent)
         self._cursor_name = f"{source}/{event}/{kind}"
 
@@ -95,7 +97,7 @@ class SourceRunner:
         if cls is None:
             raise ManifestError(f"event source type {self.kind} is not available in this version")
         context = SourceContext(
-            namespace=self.namespace, source=self.source, event=self.event, secrets=lent.secrets,
+            namespace=self.namespace, source=self.source, event=self.event, secrets=self._secrets,
             listeners=lent.listeners, sessions=lent.sessions, objects=lent.objects,
             cursor=self._cursor, ready=self._ready, trouble=self._trouble, overflow=self._overflow,
             failed=self._unusable, now_ns=self.now_ns, log=logging.getLogger(f"events.sources.{self.kind}"),
@@ -118,8 +120,10 @@ class SourceRunner:
         return f"{'https' if secure else 'http'}://{self._host}:{port}/{endpoint.lstrip('/')}"
 
     async def run(self) -> None:
-        """Until cancelled; ends early only when the adapter gives up for good."""
-        await supervise(self._run_once, self._report, self._pauses)
+        """Until cancelled. What gave up for good is tried again when one of its secrets is another."""
+        while True:
+            await supervise(self._run_once, self._report, self._pauses)
+            await self._secrets.changed()
 
     async def _run_once(self) -> None:
         self.state, self.reason = "starting", ""
@@ -171,6 +175,8 @@ class SourceRunner:
             log.debug("event source %s: %s", self.label, error)
             return  # the bus tells, once for all its sources
         again = "it stays down" if pause is None else f"again in {pause:.1f} s"
+        if pause is None and self._secrets:
+            again += " until its manifest or a secret of it changes"
         trace = error if not isinstance(error, EventsError) else None
         log.error("event source %s (%s): %s; %s", self.label, self.kind, self.reason, again, exc_info=trace)
 

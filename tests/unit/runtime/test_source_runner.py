@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, ClassVar, cast
 
 import orjson
 import pytest
@@ -295,6 +295,47 @@ def test_a_source_that_is_refused_for_good_stays_down_and_says_why(fake_source: 
         one = await run_for(bus, fake_source, 300)
         assert fake_source.runs == 1
         assert (one.state, one.reason) == ("down", "bad credentials")
+
+    scene(body)
+
+
+PASSWORD = Ref("login", "password")
+
+
+def refusing(wanted: bytes) -> Callable[[FakeSource], Callable[[Emit], Awaitable[None]]]:
+    """Logs in with the secret; refused for good unless it is the one wanted."""
+
+    def made(source: FakeSource) -> Callable[[Emit], Awaitable[None]]:
+        async def act(_: Emit) -> None:
+            if (await source.ctx.secrets.read(PASSWORD)).encode() != wanted:
+                raise Permanent("login refused")
+            await asyncio.Event().wait()
+
+        return act
+
+    return made
+
+
+@pytest.mark.parametrize("before", [None, b"old"], ids=["missing", "wrong"])
+def test_a_source_that_is_down_is_tried_again_when_its_secret_has_changed(
+    fake_source: type[FakeSource], monkeypatch: pytest.MonkeyPatch, before: bytes | None
+):
+    if before is not None:
+        monkeypatch.setitem(SECRETS, PASSWORD, before)
+
+    async def body(bus: MemoryBus) -> None:
+        one = runner(bus)
+        act = refusing(b"new")(cast("FakeSource", one._adapter))
+        fake_source.script = [act, act, act]
+        tasks = Group(lambda name, error: None)
+        tasks.start("one", one.run())
+        await asyncio.sleep(60)
+        assert (fake_source.runs, one.state) == (1, "down")
+        monkeypatch.setitem(SECRETS, PASSWORD, b"new")
+        await asyncio.sleep(20)
+        assert (fake_source.runs, one.state) == (2, "ready")
+        assert "new" not in repr(vars(one._secrets))
+        await tasks.aclose()
 
     scene(body)
 
