@@ -42,7 +42,7 @@ from events.bus.kafka_owner import Office, Owner
 from events.bus.kafka_publisher import Publisher, Side
 from events.bus.kafka_reader import KafkaReader
 from events.bus.kafka_scan import Scanner
-from events.bus.kafka_topics import READ, WRITE, Creation, Facts, Topics, check_rights, prepare
+from events.bus.kafka_topics import Creation, Facts, Topics, prepare
 from events.bus.kafka_wire import Record, Wire
 from events.clients.kafka import Brokers
 from events.clients.secrets import Secrets
@@ -151,11 +151,16 @@ class KafkaBus:
             self._link, self._topics.events, self._topics.state, self._facts.event_bytes, self._failed
         )
         self._publisher.start(self._tasks)
-        self._log = Log(self._link, self._topics.events, self._wire, self._tally, self._failed)
+        self._log = self._log_now()
         self._feed = Feed(self._tasks)
         self._tasks.start("kafka probe", self._probe())
         self._open = True
         self._trouble = self._broken = ""
+
+    def _log_now(self) -> Log:
+        return Log(
+            self._link, self._topics.events, self._facts.incarnation, self._wire, self._tally, self._failed
+        )
 
     def _office(self) -> Office:
         return Office(
@@ -198,15 +203,13 @@ class KafkaBus:
             log.debug("%s: %s", self.name, error)
 
     async def _probe(self) -> None:
-        """Ask the brokers for the end of the log now and then, and whether we may use it still."""
-        rights = READ if self._creation is None else READ | WRITE
+        """Look at the topics now and then."""
         while True:
             await asyncio.sleep(RETRY_EVERY if self._trouble else PROBE_EVERY)
             try:
                 if self._trouble:
                     await self._link.reopen()
-                await self._ends()
-                check_rights(self._link, await self._link.topics(self._topics.all()), rights)
+                await self._look()
             except EventsError as exc:
                 self._failed(exc)
                 continue
@@ -214,11 +217,26 @@ class KafkaBus:
                 self._trouble = ""
                 log.debug("%s: works again", self.name)
 
+    async def _look(self) -> None:
+        """Whether the topics are there, as they were, and ours to use; those that are gone are made.
+
+        What a bus has read from a topic that is another one by now is over. Raises BusUnavailable, Permanent.
+        """
+        found = await prepare(self._link, self._topics, self.shards, self._creation)
+        if found.state != self._facts.state:
+            await self._board.begin_anew()
+            self._owner.begin_anew()
+        self._facts = found._replace(incarnation=self._facts.incarnation)
+        await self._ends()
+
     def health(self) -> Health:
-        detail = (self._broken or self._trouble or self._deaf()) if self._open else "not open"
+        detail = self._why_not() if self._open else "not open"
         return Health(
             ready=not detail, detail=detail, restarts=self._tally.restarts, doubles=self._tally.doubles
         )
+
+    def _why_not(self) -> str:
+        return self._broken or self._trouble or self._board.trouble or self._deaf()
 
     def _deaf(self) -> str:
         """Why a consumer that was made anew gives nothing still."""
@@ -260,17 +278,30 @@ class KafkaBus:
         found = (await self._link.topics([self._topics.events])).get(self._topics.events)
         if found is None:
             raise BusUnavailable(f"{self.name}: topic {self._topics.events} is gone")
+        if found.id != self._facts.incarnation:
+            self._begin_anew(found.id)
         return await self._link.offsets(self._topics.events, range(found.partitions))
+
+    def _begin_anew(self, incarnation: str) -> None:
+        """The topic of the events was deleted and made anew: who reads it has to begin there."""
+        anew = BusUnavailable(f"{self.name}: topic {self._topics.events} was made anew")
+        self._facts = self._facts._replace(incarnation=incarnation)
+        self._log = self._log_now()
+        self._feed.stop()
+        for reader in self._readers:
+            self._tasks.start("kafka reader's end", reader.finish(anew))
 
     async def head(self) -> Mark:
         self._check_open()
-        return Mark(self._facts.incarnation, await self._ends())
+        ends = await self._ends()
+        return Mark(self._facts.incarnation, ends)
 
     async def read(self, topics: Iterable[Topic], after: Mark) -> KafkaReader:
         self._check_open()
+        starts = await self._windows(after)
         if after.incarnation != self._facts.incarnation:
             raise ValueError(f"{self.name}: the mark is of another incarnation of the log")
-        reader = KafkaReader(self._log, self._feed, topics, after, await self._windows(after))
+        reader = KafkaReader(self._log, self._feed, topics, after, starts)
         self._readers = {one for one in self._readers if one.end is None} | {reader}
         return reader
 

@@ -102,17 +102,18 @@ class Feed:
         if self._follower is not None:
             self._arrange(self._follower)
             if not self._seats:
-                self._stop()
+                self.stop()
 
     def retire(self, follower: Follower) -> None:
         """Close a consumer that is not needed any more; nobody waits for that."""
         self._closing.start("kafka consumer's end", follower.aclose())
 
     async def aclose(self) -> None:
-        self._stop()
+        self.stop()
         await self._closing.finish(2 * CLOSE_TIMEOUT)
 
-    def _stop(self) -> None:
+    def stop(self) -> None:
+        """Every reader goes on alone."""
         for seat in self._seats:
             seat.lose()
         self._seats, self._routes = set(), {}
@@ -138,7 +139,7 @@ class Feed:
             log.debug("the feed ended: %s", exc)
         finally:
             if follower is self._follower:
-                self._stop()
+                self.stop()
 
     def _hand_out(self, chunk: Chunk, now: float) -> None:
         if chunk.gaps:

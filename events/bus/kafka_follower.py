@@ -54,6 +54,8 @@ class Log(msgspec.Struct, frozen=True):
 
     link: Link
     topic: str
+    incarnation: str
+    """Id of the topic."""
     wire: Wire
     tally: Tally
     failed: Callable[[EventsError], None]
@@ -179,13 +181,20 @@ class Follower:
         for place, wanted in places.items():
             first = firsts[place.partition]
             if first < wanted:
-                cut = f"{topic}/{place.partition} ends before {wanted}: it lost events"
-                raise Damaged(f"{self._log.link.place}: {cut}")
+                raise await self._cut_off(place.partition, wanted)
             gaps.append((place.partition, wanted, first))
             self.at[place.partition] = first
             if self._consumer is not None:
                 self._consumer.seek(place, first)
         return Chunk(reached=firsts, gaps=gaps)
+
+    async def _cut_off(self, partition: int, wanted: int) -> EventsError:
+        """Why there is nothing at our place: the topic is another one by now, or has lost something."""
+        link, topic = self._log.link, self._log.topic
+        found = (await link.topics([topic])).get(topic)
+        if found is None or found.id != self._log.incarnation:
+            return BusUnavailable(f"{link.place}: topic {topic} was made anew")
+        return Damaged(f"{link.place}: {topic}/{partition} ends before {wanted}: it lost events")
 
     async def _grow(self, new: set[int]) -> None:
         """The next consumer reads these too."""

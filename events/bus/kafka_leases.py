@@ -15,6 +15,7 @@ Why      a consumer group revokes every partition at every change of its members
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Callable
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
@@ -23,16 +24,20 @@ import msgspec
 
 from events.aio import Group
 from events.bus.kafka_batches import BATCH_BYTES, Packed, transact
-from events.bus.kafka_link import PATIENCE, Link, unavailable
+from events.bus.kafka_link import EARLIEST, PATIENCE, Link, unavailable
 from events.bus.kafka_wire import Record
 from events.clients.kafka import abandon, stop
-from events.errors import EventsError
+from events.errors import BusUnavailable, EventsError
 
 if TYPE_CHECKING:
     from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, ConsumerRecord
 
+log = logging.getLogger(__name__)
+
 TERM, BEAT, CURSOR = b"t", b"h", b"c"
 POLL_MS = 200
+LOOK, AGAIN = 5.0, 1.0
+"""Seconds between looks whether the board follows: in good times, and while it does not."""
 FENCE_MS = 15_000
 """Transactions of a holder: longer than PATIENCE, so that only a takeover ends one that is slow."""
 
@@ -75,6 +80,8 @@ class Board:
         self._consumer: AIOKafkaConsumer | None = None
         self._position = 0
         self._changed = asyncio.Event()
+        self.trouble = ""
+        """Why it cannot be said who holds what: until it is known again."""
         self.claims: dict[bytes, Claim] = {}
         self.cursors: dict[bytes, bytes] = {}
         self.watch: Callable[[bytes, int], None] = lambda name, epoch: None
@@ -82,9 +89,10 @@ class Board:
 
     async def start(self, tasks: Group) -> None:
         """Read what is there, then follow."""
-        [self._position] = (await self._link.offsets(self.topic, [self.partition], at=-2)).values()
+        [self._position] = (await self._link.offsets(self.topic, [self.partition], at=EARLIEST)).values()
         await self._connect()
         tasks.start("kafka board", self._follow())
+        tasks.start("kafka board's proof", self._prove())
         await self.catch_up(committed=True)
 
     async def _connect(self) -> AIOKafkaConsumer:
@@ -106,10 +114,39 @@ class Board:
             try:
                 consumer = self._consumer or await self._connect()
                 found = await consumer.getmany(place, timeout_ms=POLL_MS)
-                self._take(found.get(place, []), await consumer.position(place))
-            except (KafkaError, ConsumerStoppedError, EventsError):
+                position = await consumer.position(place)
+                if consumer is self._consumer:
+                    self._take(found.get(place, []), position)
+            except (KafkaError, ConsumerStoppedError, EventsError) as exc:
+                log.debug("%s: topic %s: %r", self._link.place, self.topic, exc)
                 await self.aclose()
                 await asyncio.sleep(0.5)
+
+    async def _prove(self) -> None:
+        """Compare with the brokers' own view now and then."""
+        while True:
+            await asyncio.sleep(AGAIN if self.trouble else LOOK)
+            try:
+                await self._follow_up(await self._end(committed=True))
+            except EventsError as exc:
+                self.trouble = str(exc)
+            else:
+                self.trouble = ""
+
+    async def _follow_up(self, goal: int) -> None:
+        """A consumer that does not get there is replaced."""
+        try:
+            await self._reach(goal)
+        except BusUnavailable:
+            await self.aclose()
+            raise
+
+    async def begin_anew(self) -> None:
+        """The topic is another one by now: what was read of the old one counts no more."""
+        [first] = (await self._link.offsets(self.topic, [self.partition], at=EARLIEST)).values()
+        self._position = first
+        self.claims.clear()
+        await self.aclose()
 
     def _take(self, records: list[ConsumerRecord[Any, Any]], position: int) -> None:
         now = asyncio.get_running_loop().time()
@@ -137,8 +174,13 @@ class Board:
         `committed`: up to the first claim that has not ended. That of a process which died in the middle of
         it hides what comes after, until its name is claimed again or its transaction runs out.
         """
+        await self._reach(await self._end(committed=committed))
+
+    async def _end(self, *, committed: bool) -> int:
         found = await self._link.offsets(self.topic, [self.partition], committed=committed)
-        [goal] = found.values()
+        return found[self.partition]
+
+    async def _reach(self, goal: int) -> None:
         with unavailable(f"{self._link.place}: topic {self.topic}"):
             async with asyncio.timeout(PATIENCE):
                 while self._position < goal:

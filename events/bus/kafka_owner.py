@@ -62,6 +62,12 @@ class Owner:
         self._owned.clear()
         self.leases.clear()
 
+    def begin_anew(self) -> None:
+        """The topic of the states is another one by now: what was read of the old one, and held, is over."""
+        self._tables.clear()
+        for lease in self.leases.values():
+            lease.lost.set()
+
     # --- leases ---
 
     async def lease(self, name: str, ttl: float) -> KafkaLease:

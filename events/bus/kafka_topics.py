@@ -53,6 +53,9 @@ class Facts(NamedTuple):
     """What the brokers say of the topics: bytes are the largest record of each."""
 
     incarnation: str
+    """Id of the topic of the events: one that is made anew has another."""
+    state: str
+    """Id of the topic of the states."""
     partitions: int
     shards: int
     event_bytes: int
@@ -143,6 +146,9 @@ def shards_of(topics: Topics, found: dict[str, Found]) -> int:
 def check_shape(link: Link, topics: Topics, shards: int, found: dict[str, Found]) -> None:
     """Raises Permanent."""
     stored = shards_of(topics, found)
+    if not stored:
+        raise Permanent(f"{link.place}: {topics.state} has one partition, as when a broker makes a topic by "
+                        "itself: stop all processes, delete it, and start them again")  # fmt: skip
     if stored != shards:
         raise Permanent(f"{link.place}: {topics.state} was made for {stored} shards, not {shards}")
     if found[topics.decisions].partitions < shards:
@@ -162,8 +168,8 @@ async def facts(link: Link, topics: Topics, found: dict[str, Found]) -> Facts:
     event_bytes, state_bytes = (
         int(settings[name].get("max.message.bytes", DEFAULT_BYTES)) for name in (topics.events, topics.state)
     )
-    events = found[topics.events]
-    return Facts(events.id, events.partitions, shards_of(topics, found), event_bytes, state_bytes)
+    events, state = found[topics.events], found[topics.state]
+    return Facts(events.id, state.id, events.partitions, shards_of(topics, found), event_bytes, state_bytes)
 
 
 async def settings_of(link: Link, topic: str) -> dict[str, Any]:
