@@ -8,6 +8,7 @@ EventsError
   EvaluationError   this event cannot be transformed, filtered or parameterised; the next event goes on
   Retryable         the remote side is down, slow or throttling
     BusUnavailable  the bus cannot store or read now
+      Refused       its servers do not let this user: passes when somebody grants what is missing
     BusFull         the bus has reached its limits with events that are not handled yet
   NotThere          what was asked for by name does not exist
   Permanent         refused for good: credentials, not found, too large, protocol mismatch
@@ -83,6 +84,13 @@ class Retryable(EventsError):
 
 class BusUnavailable(Retryable):
     """The bus cannot store or read now; nothing was accepted."""
+
+
+class Refused(BusUnavailable):
+    """The servers of the bus do not let this user do it; the text names what to grant.
+
+    Once a bus is open it waits for that; opening it fails for good.
+    """
 
 
 class BusFull(Retryable):

@@ -40,7 +40,7 @@ from events.bus.jetstream_state import StateStore
 from events.bus.jetstream_wire import Wire
 from events.clients.nats import Login, Servers, connect
 from events.clients.secrets import Secrets
-from events.errors import BusFull, BusUnavailable, EventsError, Permanent, Retryable
+from events.errors import BusFull, BusUnavailable, EventsError, Permanent, Refused, Retryable
 from events.event import Decision, Delivery, Event
 
 if TYPE_CHECKING:
@@ -117,9 +117,11 @@ class JetStreamBus:
             raise BusUnavailable(str(exc)) from exc
         try:
             await self._start()
-        except BaseException:
+        except BaseException as exc:
             await self._tasks.aclose()
             await self._link.aclose()
+            if isinstance(exc, Refused):
+                raise Permanent(str(exc)) from exc
             raise
         self._open = True
 
@@ -217,6 +219,8 @@ class JetStreamBus:
 
     async def publish(self, events: Sequence[Event], cursor: Cursor | None = None) -> list[Stored]:
         self._check()
+        if self._sender.swallowed:
+            raise BusUnavailable(self._api.trouble)
         try:
             if cursor is None:
                 stored = await self._publisher.publish(events)
@@ -317,9 +321,12 @@ class JetStreamBus:
             try:
                 await self._streams()
                 await (self._state.agree(self.shards) if self._create else self._state.agreed())
-                await self._state.probe()
+                await self._state.probe(self._sender.swallowed)
+                for subject in list(self._sender.denied):
+                    await self._api.permitted(subject)
+                    self._sender.denied.discard(subject)
                 if not full(await self._api.info(self._names.events)):
-                    self._api.trouble = ""
+                    self._api.trouble, self._sender.swallowed = "", 0
             except EventsError as exc:
                 self._api.trouble = str(exc)
 

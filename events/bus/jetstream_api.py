@@ -6,6 +6,7 @@ Spec      NATS ADR-1 (API), ADR-50 (atomic batches)
 from __future__ import annotations
 
 import base64
+import time
 from typing import Any, NamedTuple
 
 import msgspec
@@ -13,7 +14,7 @@ import orjson
 
 from events.aio import strictly
 from events.clients.nats import Link, translated
-from events.errors import BusFull, BusUnavailable, EventsError, Fenced, Permanent, Retryable
+from events.errors import BusFull, BusUnavailable, EventsError, Fenced, Permanent, Refused, Retryable
 
 TIMEOUT = 5.0
 """Seconds for one answer."""
@@ -90,7 +91,7 @@ class Api:
         """Why nothing can be stored now though the server answers; whoever finds out sets it."""
 
     async def ask(self, call: str, body: dict[str, Any] | None = None) -> dict[str, Any]:
-        """One request. Raises Fault (an answer that says what is wrong), BusUnavailable (none), Permanent."""
+        """One request. Raises Fault (an answer that says what is wrong), BusUnavailable (none)."""
         if not self.link.up:
             raise self.down()
         try:
@@ -99,12 +100,32 @@ class Api:
                 asked = self.link.client.request(f"$JS.API.{call}", content, timeout=TIMEOUT)
                 answer = await strictly(asked)
         except Retryable as exc:
-            self.link.check()
+            self.check()
             raise BusUnavailable(str(exc)) from exc
         found: dict[str, Any] = orjson.loads(answer.data)
         if "error" in found:
             raise Fault(msgspec.convert(found["error"], ApiFault))
         return found
+
+    def check(self) -> None:
+        """Raises Refused when the server has refused something for want of a permission."""
+        try:
+            self.link.check()
+        except Permanent as exc:
+            self.trouble = str(exc)
+            raise Refused(self.trouble) from exc
+
+    async def permitted(self, subject: str) -> None:
+        """Whether we may publish there: nothing is stored for that. Raises Refused, BusUnavailable."""
+        since = time.monotonic()
+        try:
+            with translated(self.name, self.link.servers):
+                await self.link.client.publish(subject, b"", headers={"Nats-Expected-Stream": "none"})
+            await self.link.published(subject, since)
+        except Permanent as exc:
+            raise Refused(str(exc)) from exc
+        except Retryable as exc:
+            raise BusUnavailable(str(exc)) from exc
 
     async def done(self, call: str, body: dict[str, Any] | None = None) -> dict[str, Any]:
         """As `ask`, with the error tree. Raises BusUnavailable, BusFull, Permanent."""

@@ -15,7 +15,7 @@ import math
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from events.bus.jetstream_api import WRONG_SEQUENCE, Api, Fault, meaning
+from events.bus.jetstream_api import TIMEOUT, WRONG_SEQUENCE, Api, Fault, meaning
 from events.bus.jetstream_sender import Sender
 from events.bus.jetstream_settings import Names, token
 from events.bus.jetstream_wire import LINE, Message
@@ -156,8 +156,9 @@ class LeaseDesk:
             self._record(lease.name, FREE, 1.0),
         ]
         try:
-            await self._sender.batch(giving)
-        except (Fault, BusUnavailable):
+            async with asyncio.timeout(TIMEOUT):
+                await self._sender.batch(giving)
+        except (Fault, BusUnavailable, TimeoutError):
             return
 
     async def aclose(self, closed: Callable[[], BusUnavailable]) -> None:

@@ -216,6 +216,7 @@ class LogReader:
         now = self._loop.time()
         self._doubt = self._doubt or now
         if now - self._doubt > DEAF:
+            self._api.check()
             puller.lose("it hands out nothing although there is something")
         else:
             self._quick = True

@@ -4,7 +4,8 @@ Batches     several messages are one atomic batch (ADR-50): stored all or none. 
             so a connection never has two unfinished batches
 In flight   bounded by messages and bytes: who sends more waits
 Silence     an answer that does not come within TIMEOUT, or a lost connection, is BusUnavailable; whether the
-            message was stored is not known then
+            message was stored is not known then. A server whose disk is full says nothing else (2.15)
+Refusal     a subject that we may not publish to is not answered either; the server tells that by itself
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from msgspec import DecodeError
 
 from events.bus.jetstream_api import TIMEOUT, Ack, Api, ApiFault, Fault, decode_ack
 from events.bus.jetstream_wire import Message
-from events.errors import BusUnavailable
+from events.errors import BusUnavailable, Refused
 
 MAX_BATCH = 1000
 """Messages of one batch (limit of the server)."""
@@ -32,10 +33,10 @@ SWEEP = 0.5
 class Waiting:
     """One answer that is waited for."""
 
-    __slots__ = ("bytes", "deadline", "future")
+    __slots__ = ("bytes", "future", "sent", "subject")
 
-    def __init__(self, future: asyncio.Future[Ack], size: int, deadline: float) -> None:
-        self.future, self.bytes, self.deadline = future, size, deadline
+    def __init__(self, future: asyncio.Future[Ack], subject: str, size: int, sent: float) -> None:
+        self.future, self.subject, self.bytes, self.sent = future, subject, size, sent
 
 
 class Sender:
@@ -52,18 +53,35 @@ class Sender:
         self._room: asyncio.Event = asyncio.Event()
         self._room.set()
         self._loop = asyncio.get_running_loop()
+        self.swallowed = 0
+        """Bytes of the largest message that was not answered since somebody looked."""
+        self.denied: set[str] = set()
+        """Subjects that we were not allowed to publish to."""
 
     async def open(self) -> None:
         await self._link.listen(f"{self._inbox}*", self._on_answer)
 
     async def run(self) -> None:
-        """Fail what is overdue. Until cancelled."""
+        """Fail what is overdue or was refused. Until cancelled."""
         while True:
             await asyncio.sleep(SWEEP)
-            now = self._loop.time()
-            late = [n for n, one in itertools.islice(self._waiting.items(), IN_FLIGHT) if one.deadline < now]
-            for number in late:
-                self._settle(number, self._silence())
+            if self._link.refusals:
+                self._sort_out()
+            limit = self._loop.time() - TIMEOUT
+            oldest = list(itertools.islice(self._waiting.items(), IN_FLIGHT))
+            for number, one in oldest:
+                if one.sent < limit:
+                    self.swallowed = max(self.swallowed, one.bytes)
+                    self._settle(number, self._silence())
+
+    def _sort_out(self) -> None:
+        """What the server has refused is not answered any more."""
+        for number, one in list(self._waiting.items()):
+            at, why = self._link.refusals.get(one.subject.lower(), (0.0, None))
+            if why is not None and at >= one.sent:
+                self.denied.add(one.subject)
+                self._api.trouble = str(why)
+                self._settle(number, Refused(str(why)))
 
     def fail(self, error: BusUnavailable) -> None:
         """The connection is gone: nothing will be answered any more."""
@@ -93,7 +111,7 @@ class Sender:
             b"HPUB %b %b%d %d %d\r\n%b\r\n%b\r\n"
             % (message.subject.encode(), self._prefix, number, size, total, head, data)
         )
-        return self._expect(number, total)
+        return self._expect(number, message.subject, total)
 
     async def batch(self, messages: Sequence[Message]) -> Ack:
         """All or none, at most MAX_BATCH of them. Raises Fault, BusUnavailable."""
@@ -115,16 +133,16 @@ class Sender:
             )
             size += total
         self._write(b"".join(lines))
-        return await self._expect(number, size)
+        return await self._expect(number, messages[-1].subject, size)
 
     def _write(self, command: bytes) -> None:
         if not self._link.up:
             raise self._api.down()
         self._link.write(command)
 
-    def _expect(self, number: int, size: int) -> asyncio.Future[Ack]:
+    def _expect(self, number: int, subject: str, size: int) -> asyncio.Future[Ack]:
         future: asyncio.Future[Ack] = self._loop.create_future()
-        self._waiting[number] = Waiting(future, size, self._loop.time() + TIMEOUT)
+        self._waiting[number] = Waiting(future, subject, size, self._loop.time())
         self._bytes += size
         if len(self._waiting) >= IN_FLIGHT or self._bytes >= IN_FLIGHT_BYTES:
             self._room.clear()
@@ -165,7 +183,9 @@ class Sender:
 
     def _silence(self) -> BusUnavailable:
         where = self._link.servers.shown
-        return BusUnavailable(f"{self._api.name}: {where} does not answer within {TIMEOUT:g} s")
+        told = f"{where} does not answer within {TIMEOUT:g} s: is its disk full? its log says more"
+        self._api.trouble = f"{self._api.name}: {told}"
+        return BusUnavailable(self._api.trouble)
 
     def _nobody(self) -> BusUnavailable:
         where = self._link.servers.shown

@@ -258,9 +258,10 @@ class StateStore:
     def _cursor_subject(self, name: str) -> str:
         return f"{self._names.keys}.cursor.{token(name)}"
 
-    async def probe(self) -> None:
-        """Whether the server stores anything. Raises BusUnavailable, BusFull."""
-        await self._write([record(f"{self._names.keys}.probe", b"%d" % time.time_ns())])
+    async def probe(self, size: int) -> None:
+        """Whether the server stores anything, and as much as `size` bytes. Raises BusUnavailable, BusFull."""
+        now = b"%d" % time.time_ns()
+        await self._write([record(f"{self._names.keys}.probe", now.ljust(min(size, self._largest)))])
 
 
 def record(subject: str, value: bytes) -> Message:

@@ -37,7 +37,7 @@ from events.bus.kafka_feed import Feed
 from events.bus.kafka_follower import Log, Tally
 from events.bus.kafka_history import History
 from events.bus.kafka_leases import CURSOR, Board, KafkaLease
-from events.bus.kafka_link import Link, Refused
+from events.bus.kafka_link import Link
 from events.bus.kafka_owner import Office, Owner
 from events.bus.kafka_publisher import Publisher, Side
 from events.bus.kafka_reader import KafkaReader
@@ -46,7 +46,7 @@ from events.bus.kafka_topics import Creation, Facts, Topics, prepare
 from events.bus.kafka_wire import Record, Wire
 from events.clients.kafka import Brokers
 from events.clients.secrets import Secrets
-from events.errors import BusUnavailable, EventsError, Permanent, TooLarge
+from events.errors import BusUnavailable, EventsError, Permanent, Refused, TooLarge
 from events.event import Decision, Delivery, Event
 
 if TYPE_CHECKING:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from events.clients.kafka import Brokers, start, stop, translated
 from events.clients.secrets import Secrets
-from events.errors import BusUnavailable, Permanent, Retryable
+from events.errors import BusUnavailable, Permanent, Refused, Retryable
 
 if TYPE_CHECKING:
     from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
@@ -45,10 +45,6 @@ class Found(NamedTuple):
     def allows(self, operation: int) -> bool:
         """Also when it is not known."""
         return self.rights == UNKNOWN_RIGHTS or bool(self.rights >> operation & 1)
-
-
-class Refused(BusUnavailable):
-    """The brokers do not let this user do it. Who is open waits until it is granted."""
 
 
 @contextmanager

@@ -10,8 +10,8 @@ from __future__ import annotations
 import asyncio
 from typing import Any, NamedTuple
 
-from events.bus.kafka_link import Found, Link, Refused, unavailable
-from events.errors import BusUnavailable, Permanent
+from events.bus.kafka_link import Found, Link, unavailable
+from events.errors import BusUnavailable, Permanent, Refused
 
 STATE_BYTES = 16 << 20
 """Largest record of a state topic that we make: held events and rendered requests lie there."""

@@ -316,7 +316,7 @@ class Link:
             raise meaning(self.name, self.servers, (mending or failed)[-1])
 
     def _refused(self, why: Permanent) -> None:
-        logger.warning("%s", why)
+        self._tell(logging.WARNING, "%s", why)
         self._refusal = why
         _, found, rest = str(why).lower().partition('violation for publish to "')
         if found:

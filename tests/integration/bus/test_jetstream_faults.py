@@ -23,7 +23,7 @@ from events.clients.nats import Servers
 from events.errors import BusFull, BusUnavailable, Fenced, Permanent
 from events.testing.bus_harness import TOPIC, Seen, beginning, event, events, read_all, read_until
 from events.testing.proxy import Proxy
-from events.testing.servers.fixtures import Own
+from events.testing.servers.fixtures import Disks, Own
 from events.testing.servers.nats import Nats, NatsCluster
 
 pytestmark = [pytest.mark.servers("nats"), pytest.mark.timeout(90)]
@@ -172,6 +172,36 @@ async def test_a_store_with_no_room_left(own: Own[Nats], name: str):
         await until(lambda: bus.health().ready)
         await bus.publish([event("after")])
         assert (await read_all(bus, [TOPIC])).ids == [*accepted[-5:], "after"]
+
+
+async def test_a_disk_that_is_really_full(small_disk: Disks, own: Own[Nats], name: str):
+    """The server says nothing to who publishes then, and takes nothing more until it is started again."""
+    disk = small_disk(16 << 20)
+    server = own(Nats(max_file=1 << 30, data=disk.place / "jetstream"))
+    async with opened(server.url, name) as bus, following(bus) as follower:
+        lease = await bus.lease("shard/0", ttl=30.0)
+        await bus.commit(0, lease.epoch, Changes(records={"a": b"1"}))
+        accepted = list[str]()
+
+        async def fill() -> None:
+            for number in range(200):
+                await bus.publish([event(f"{number}", data=bytes(200_000))])
+                accepted.append(f"{number}")
+
+        with pytest.raises(BusUnavailable, match="is its disk full"):
+            await fill()
+        assert len(accepted) > 20
+        assert "no space left on device" in server.new_log
+        assert "is its disk full" in bus.health().detail
+        with pytest.raises(BusUnavailable, match="is its disk full"):
+            await bus.publish([event("refused")])
+        disk.grow(256 << 20)
+        await asyncio.to_thread(server.restart)
+        await again(lambda: bus.publish([event("after", data=bytes(200_000))]))
+        await until(lambda: bus.health().ready)
+        await until(lambda: follower.seen.ids == [*accepted, "after"])
+        await again(lambda: bus.commit(0, lease.epoch, Changes(records={"b": b"2"})))
+        assert (await bus.load(0)).records == {"a": b"1", "b": b"2"}
 
 
 async def test_a_stream_at_its_limit_with_discard_new(nats_server: Nats, name: str):
