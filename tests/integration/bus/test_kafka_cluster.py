@@ -55,7 +55,7 @@ async def again(ask: Callable[[], Awaitable[int]]) -> int:
 
 
 async def test_one_node_is_not_missed_and_without_two_nothing_is_taken_until_they_are_back(
-    cluster: KafkaCluster,
+    cluster: KafkaCluster, monkeypatch: pytest.MonkeyPatch
 ):
     topics = Topics(f"t{secrets.token_hex(6)}")
     first = await leading_all(cluster, topics)
@@ -70,11 +70,13 @@ async def test_one_node_is_not_missed_and_without_two_nothing_is_taken_until_the
             await sender.reach(20)
             await committer.reach(10)
             await healthy(bus)
+            monkeypatch.setattr("events.bus.kafka_publisher.PATIENCE", 3.0)
             await asyncio.to_thread(second.kill)
             await healthy(bus, wanted=False)
             assert "Kafka at " in bus.health().detail
             with pytest.raises(BusUnavailable):
                 await bus.publish([event("refused")], Cursor("refused", b"1"))
+            monkeypatch.undo()
             for node in (first, second):
                 node.spawn()
             for node in (first, second):
