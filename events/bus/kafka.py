@@ -211,9 +211,10 @@ class KafkaBus:
                     await self._link.reopen()
                 await self._look()
             except EventsError as exc:
-                self._failed(exc)
+                self._trouble = str(exc)  # of now: what was wrong at first may have passed
                 continue
             if self._trouble:
+                await self._board.aclose()  # its consumer may wait with a login of the past: it gets another
                 self._trouble = ""
                 log.debug("%s: works again", self.name)
 

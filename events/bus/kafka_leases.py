@@ -182,9 +182,13 @@ class Board:
 
     async def _reach(self, goal: int) -> None:
         with unavailable(f"{self._link.place}: topic {self.topic}"):
-            async with asyncio.timeout(PATIENCE):
-                while self._position < goal:
-                    await self._changed.wait()
+            try:
+                async with asyncio.timeout(PATIENCE):
+                    while self._position < goal:
+                        await self._changed.wait()
+            except TimeoutError:
+                await self.aclose()  # deaf, or with a login of the past: the next one is new
+                raise
 
     async def free(self, name: bytes, owner: str) -> None:
         """Until nobody else seems to hold the name; `claim` makes sure. Raises BusUnavailable."""

@@ -87,10 +87,14 @@ class Kafka(Server):
         return ("SASL_" if self.users else "") + ("SSL" if self.tls else "PLAINTEXT")
 
     def configure(self) -> None:
+        self.write_settings()
+        self._format()
+
+    def write_settings(self) -> None:
+        """As `users` and the like are now; they count from the next start on."""
         settings = self._settings() | self._second() | self._login() | self._encryption()
         text = "".join(f"{key}={value}\n" for key, value in settings.items())
         (self.folder / "server.properties").write_text(text)
-        self._format()
 
     def _settings(self) -> dict[str, object]:
         return {

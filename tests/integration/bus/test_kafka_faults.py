@@ -15,13 +15,15 @@ from events.aio import Group
 from events.bus._base import Bus, Changes, Double, EventQuery, Health, Lease, Mark
 from events.bus.kafka import KafkaBus
 from events.bus.kafka_batches import Batch, deliver
+from events.clients.kafka import Brokers
+from events.clients.secrets import LocalSecrets, Ref
 from events.errors import BusUnavailable, Fenced
 from events.testing.bus_harness import TOPIC, Seen, beginning, event, events, reaches, read_all, read_until
 from events.testing.proxy import Proxy
 from events.testing.sensors import Rig, sensor, trigger
 from events.testing.servers.fixtures import Own
 from events.testing.servers.kafka import Kafka
-from tests.integration.bus.kafka_rig import PATIENCE, Sender, healthy, make, opened
+from tests.integration.bus.kafka_rig import CREATION, PATIENCE, Committer, Sender, healthy, make, opened
 
 if TYPE_CHECKING:
     from aiokafka import AIOKafkaProducer
@@ -112,6 +114,35 @@ async def test_a_bus_that_is_down_at_start_says_so_and_starts_later(own: Own[Kaf
     await bus.open()
     await bus.publish(events(3))
     assert len((await read_all(bus, [TOPIC])).ids) == 3
+    await bus.aclose()
+
+
+async def test_a_password_that_is_changed_is_waited_for(own: Own[Kafka]):
+    """First at the broker, then in the secret, which is read again."""
+    broker = own(Kafka(users={"ada": "old"}))
+    known = {Ref("k", "user"): b"ada", Ref("k", "word"): b"old"}
+    brokers = Brokers((broker.secured,), None, "PLAIN", Ref("k", "user"), Ref("k", "word"))
+    bus = KafkaBus(brokers, "t", secrets=LocalSecrets(lambda: known, environ={}), shards=2, creation=CREATION)
+    await bus.open()
+    start = await bus.head()
+    reader, seen = await bus.read([TOPIC], start), Seen(start)
+    async with Sender(bus) as sender, Committer(bus) as committer:
+        await sender.reach(10)
+        await committer.reach(5)
+        await asyncio.to_thread(broker.stop)
+        broker.users["ada"] = "new"
+        broker.write_settings()
+        await asyncio.to_thread(broker.start)
+        async with asyncio.timeout(PATIENCE):
+            while "the login was refused: check the secrets of sasl" not in bus.health().detail:
+                await asyncio.sleep(0.05)
+        known[Ref("k", "word")] = b"new"
+        await healthy(bus)
+        await sender.reach(10)
+        await committer.reach(5)
+    await read_until(reader, seen, await bus.head(), PATIENCE)
+    assert set(sender.done) <= set(seen.ids)
+    assert set(committer.done) <= set((await bus.load(0)).records)
     await bus.aclose()
 
 
