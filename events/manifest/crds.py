@@ -49,14 +49,14 @@ def crd(kind: type[Envelope]) -> dict[str, Any]:
     }
 
 
-def files() -> dict[str, str]:
-    """File name -> text of every CRD."""
+def file_name(kind: type[Envelope]) -> str:
+    return f"{GROUP}_{_PLURALS[kind.__name__]}.yaml"
+
+
+def text(kind: type[Envelope]) -> str:
+    """The CustomResourceDefinition of a kind as YAML."""
     head = "# Generated: python -m events.manifest.crds\n"
-    return {
-        f"{GROUP}_{_PLURALS[kind.__name__]}.yaml": head
-        + yaml.dump(crd(kind), Dumper=_Dumper, sort_keys=False)
-        for kind in KINDS
-    }
+    return head + yaml.dump(crd(kind), Dumper=_Dumper, sort_keys=False)
 
 
 def _columns(kind: str) -> list[dict[str, str]]:
@@ -79,8 +79,8 @@ class _Dumper(yaml.SafeDumper):
 def main(folder: str = "crds") -> None:
     """Write the files into the folder."""
     Path(folder).mkdir(parents=True, exist_ok=True)
-    for name, text in files().items():
-        Path(folder, name).write_text(text)
+    for kind in KINDS:
+        Path(folder, file_name(kind)).write_text(text(kind))
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Every conformance vector, one test each. CONFORMANCE_DIR names another folder of the same schema."""
+"""Every conformance vector, one test per family. CONFORMANCE_DIR names another folder of the same schema."""
 
 from __future__ import annotations
 
@@ -13,25 +13,19 @@ HOME = Path(os.environ.get("CONFORMANCE_DIR", Path(__file__).parent.parent / "co
 FILES = sorted(HOME.glob("*.json"))
 
 
-def cases() -> list[object]:
-    return [pytest.param(file, case, id=case["id"]) for file in FILES for case in load(file)["cases"]]
-
-
 def test_there_is_a_file_for_every_family():
     assert {file.stem for file in FILES} == set(FAMILIES)
 
 
-@pytest.mark.parametrize(("file", "case"), cases())
-def test_vector(file: Path, case: dict[str, object], request: pytest.FixtureRequest):
+@pytest.mark.parametrize("file", FILES, ids=lambda file: file.stem)
+def test_vectors(file: Path, request: pytest.FixtureRequest):
     needs_corpus = file.stem == "documented_examples"
     corpus = request.getfixturevalue("corpus") if needs_corpus else None
-    verdict = judge(file.stem, case, fixtures_of(file), runner_of(file.stem, corpus))
-    assert verdict.got != NOT_RUN
-    assert verdict.passed, f"expected {verdict.wanted}\ngot {verdict.got}"
-
-
-def fixtures_of(file: Path) -> dict[str, object]:
-    return _fixtures.setdefault(file, load(file)["fixtures"])
-
-
-_fixtures: dict[Path, dict[str, object]] = {}
+    loaded = load(file)
+    run, wrong = runner_of(file.stem, corpus), []
+    for case in loaded["cases"]:
+        verdict = judge(file.stem, case, loaded["fixtures"], run)
+        if verdict.got == NOT_RUN or not verdict.passed:
+            wrong.append(f"{case['id']}: expected {verdict.wanted}, got {verdict.got}")
+    assert loaded["cases"]
+    assert not wrong, "\n".join(wrong)

@@ -9,6 +9,7 @@ from typing import Any, ClassVar
 
 import pytest
 
+import events.sources.file
 from events.testing.sftp import PASSWORD, USER, SFTPServer, sftp_server
 from events.testing.sources import QueueContract, Rig
 
@@ -53,6 +54,10 @@ class TestFile(FolderContract):
 
 class TestFilePolling(TestFile):
     polling = True
+
+    @pytest.fixture(autouse=True)
+    def _often(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(events.sources.file, "POLL_EVERY", 0.05)
 
 
 class TestSFTP(FolderContract):

@@ -1075,9 +1075,11 @@ MEASURED: list[tuple[str, str, str | None]] = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize(("program", "data", "expected"), MEASURED)
-def test_all_outputs_are_those_of_gojq(program: str, data: str, expected: str | None):
-    assert outputs(program, data) == expected
+@pytest.mark.parametrize("start", range(0, len(MEASURED), 100))
+def test_all_outputs_are_those_of_gojq(start: int):
+    """A hundred programs a test: one alone takes less time than the beginning and end of a test."""
+    told = [(program, data, outputs(program, data)) for program, data, _ in MEASURED[start : start + 100]]
+    assert told == MEASURED[start : start + 100]
 
 
 def outputs(program: str, data: str) -> str | None:
