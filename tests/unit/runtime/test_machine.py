@@ -10,7 +10,7 @@ import asyncio
 from collections.abc import Callable
 from typing import Any
 
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from events.bus._base import DecisionQuery
@@ -219,7 +219,7 @@ async def live(played: list[Move]) -> None:
     await life.rig.crash()
 
 
-@settings(max_examples=60, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=60)
 @given(st.lists(moves, max_size=14))
 def test_any_life_does_what_the_model_says(played: list[Move]):
     run_virtual(live(played))

@@ -6,7 +6,7 @@ import copy
 from typing import Any
 
 import yaml
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from events.manifest import load_objects
@@ -158,7 +158,7 @@ def test_the_manifests_themselves_have_few_findings() -> None:
     }
 
 
-@settings(max_examples=120, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=120)
 @given(st.lists(st.tuples(st.sampled_from(PLACES), VALUES, st.booleans()), min_size=1, max_size=4))
 def test_lint_never_raises(changes: list[tuple[tuple[Any, ...], Any, bool]]) -> None:
     objects = copy.deepcopy(OBJECTS)
