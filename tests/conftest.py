@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import logging
 import os
 import threading
 import tomllib
@@ -75,6 +76,16 @@ def no_leftover_threads() -> Iterator[None]:
         thread.join(2.0)
     alive = [thread.name for thread in left if thread.is_alive()]
     assert not alive, f"threads left behind: {alive}"
+
+
+@pytest.fixture
+def logging_restored() -> Iterator[None]:
+    """For tests that set up the log of a process: what they write to is closed afterwards."""
+    root, ours = logging.getLogger(), logging.getLogger("events")
+    before = root.handlers[:], root.level, ours.level
+    yield
+    root.handlers[:], root.level = before[0], before[1]
+    ours.setLevel(before[2])
 
 
 def pooled(thread: threading.Thread) -> bool:

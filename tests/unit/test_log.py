@@ -5,20 +5,12 @@ from __future__ import annotations
 import io
 import json
 import logging
-from collections.abc import Iterator
 
 import pytest
 
 from events.observability.log import set_up
 
-
-@pytest.fixture(autouse=True)
-def restored() -> Iterator[None]:
-    root, ours = logging.getLogger(), logging.getLogger("events")
-    before = root.handlers[:], root.level, ours.level
-    yield
-    root.handlers[:], root.level = before[0], before[1]
-    ours.setLevel(before[2])
+pytestmark = pytest.mark.usefixtures("logging_restored")
 
 
 def logged(style: str, level: str = "info") -> str:

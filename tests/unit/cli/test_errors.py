@@ -81,6 +81,7 @@ def test_a_data_folder_that_is_not_there_is_told_and_not_made(
     assert not any(tmp_path.iterdir())
 
 
+@pytest.mark.usefixtures("logging_restored")
 def test_a_data_folder_that_is_a_file(run: Run, tmp_path: Path, payload: Path):
     assert run("get", "events", "--data", payload).code == 1
     found = run("run", tmp_path, "--data", payload, "--port", "0")
