@@ -28,6 +28,9 @@ RELEASE = 2.0
 ANSWER = 2.0
 """Seconds within which a bus answers that is not away."""
 
+AGAIN = 0.5
+"""Seconds until a lease that was lost is waited for again."""
+
 HAND_OVER = 5.0
 """Seconds that firings in hand get when a shard is given to another process."""
 
@@ -80,23 +83,25 @@ class ShardOwner:
         try:
             await self.runner.run()
         except Fenced as exc:
-            raise await self._meaning(exc) from exc
+            self.runner, self.down = None, str(exc)
+            await self._check_bus(exc)
+            log.info("%s; waiting for it again", exc)
+            await asyncio.sleep(AGAIN)
         finally:
             self.runner = None
 
-    async def _meaning(self, lost: Fenced) -> Retryable:
-        """Of a lease that was lost: BusUnavailable when it is part of an outage, which is told as such.
+    async def _check_bus(self, lost: Fenced) -> None:
+        """Raises BusUnavailable when a lost lease is part of an outage, which is told as such.
 
-        Otherwise another process has it, or it is taken again: no error of anybody.
+        Otherwise another process has it, or it is taken again: no failure, and nothing to wait longer for.
         """
         if self._outage.near or not self.bus.health().ready:
-            return BusUnavailable(str(lost))
+            raise BusUnavailable(str(lost)) from lost
         try:
             async with asyncio.timeout(ANSWER):
                 await self.bus.head()
-        except (BusUnavailable, TimeoutError):
-            return BusUnavailable(f"{self.bus.name}: it does not answer")
-        return Retryable(str(lost))
+        except (BusUnavailable, TimeoutError) as exc:
+            raise BusUnavailable(f"{self.bus.name}: it does not answer") from exc
 
     def _report(self, error: BaseException, pause: float | None) -> None:
         self.down = f"{type(error).__name__}: {error}"
@@ -105,8 +110,7 @@ class ShardOwner:
             return
         self._outage.works(self._name)
         again = "it stays down" if pause is None else f"again in {pause:.1f} s"
-        level = logging.INFO if isinstance(error.__cause__, Fenced) else logging.ERROR
-        log.log(level, "%s shard %d: %s; %s", self.bus.name, self.shard, error, again)
+        log.error("%s shard %d: %s; %s", self.bus.name, self.shard, error, again)
 
     @property
     def _name(self) -> str:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from events.aio import Pauses, asked, usual
 from events.errors import BusUnavailable, ExpressionError, ManifestError
+from events.runtime.outage import pauses as of_a_bus
 
 if TYPE_CHECKING:
     from events.api.common import Backoff
@@ -31,15 +32,18 @@ def compile_pauses(given: Backoff | None, kind: str, event: str) -> Pauses:
     While the bus is away the pauses are ours: the field is about the source's own server.
     """
     if given is None:
-        return usual
+        return unless_the_bus(usual)
     try:
         schedule = given.schedule()
     except ExpressionError as exc:
         raise ManifestError(str(exc), field=f"spec.{kind}.{event}.connectionBackoff") from exc
+    return unless_the_bus(lambda attempt, chance, error: max(asked(error), schedule.endless(attempt, chance)))
 
-    def pauses(attempt: int, chance: float, error: BaseException) -> float:
-        if isinstance(error, BusUnavailable):
-            return usual(attempt, chance, error)
-        return max(asked(error), schedule.endless(attempt, chance))
 
-    return pauses
+def unless_the_bus(pauses: Pauses) -> Pauses:
+    """While the bus is away, the shorter ones of who uses a bus."""
+
+    def chosen(attempt: int, chance: float, error: BaseException) -> float:
+        return (of_a_bus if isinstance(error, BusUnavailable) else pauses)(attempt, chance, error)
+
+    return chosen

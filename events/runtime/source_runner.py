@@ -134,7 +134,15 @@ class SourceRunner:
         raise Retryable("the source ended by itself")
 
     async def _run_alone(self) -> None:
-        """In one process of all that share the bus: the one with the lease, while it has it."""
+        """In one process of all that share the bus: the one with the lease, while it has it.
+
+        Who has lost it waits for it again, which is no failure.
+        """
+        while await self._lead():
+            log.info("event source %s: another process has taken it over", self.label)
+
+    async def _lead(self) -> bool:
+        """Whether the lease was lost; otherwise the adapter has ended."""
         standby = asyncio.get_running_loop().call_later(STANDBY, self._stand_by)
         try:
             lease = await self.bus.lease(f"source/{self.namespace}/{self.source}/{self.event}")
@@ -142,12 +150,12 @@ class SourceRunner:
             standby.cancel()
         self.state = "starting"
         try:
-            await self._run_while(lease)
+            return await self._run_while(lease)
         finally:
             await lease.release()
 
-    async def _run_while(self, lease: Lease) -> None:
-        """Raises what the adapter raises, Retryable when the lease is lost."""
+    async def _run_while(self, lease: Lease) -> bool:
+        """Whether the lease was lost. Raises what the adapter raises."""
         tasks = Group(lambda name, error: None)  # awaited here
         running = tasks.start(f"source/{self.label}/run", self._adapter.run(self.emit))
         lost = tasks.start(f"source/{self.label}/lease", lease.lost.wait())
@@ -155,10 +163,9 @@ class SourceRunner:
             await asyncio.wait([running, lost], return_when=asyncio.FIRST_COMPLETED)
             if running.done():
                 running.result()
-                return
+            return not running.done()
         finally:
             await tasks.aclose()
-        raise Retryable("another process has taken this source over")
 
     def _stand_by(self) -> None:
         self.state, self.reason = "standby", "another process has it"

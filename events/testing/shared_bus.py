@@ -24,6 +24,13 @@ class SharedLog(MemoryLog):
         self.holders: dict[str, SharedLease] = {}
         self.changed = asyncio.Event()
 
+    def take_away(self, bus: SharedBus) -> None:
+        """Its leases are over, as after a pause of its process; whoever waits for them may have them."""
+        for lease in bus.leases_of():
+            lease.lost.set()
+            del self.holders[lease.name]
+        self.change()
+
     def change(self) -> None:
         """Let everybody who waits for a lease look again."""
         changed, self.changed = self.changed, asyncio.Event()

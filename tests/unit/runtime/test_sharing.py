@@ -17,7 +17,7 @@ from events.runtime.outage import Outage
 from events.runtime.remote import Remote
 from events.runtime.scripts import Judge
 from events.runtime.shard import ShardRunner
-from events.runtime.sharing import LIST
+from events.runtime.sharing import HOLD_OFF, LIST
 from events.testing.sensors import Target, event, plan_of, sensor, trigger
 from events.testing.shared_bus import SharedBus, SharedLease, SharedLog
 from events.testing.virtual import now_ns, run_virtual
@@ -144,6 +144,25 @@ def test_one_that_stops_hands_over_at_once():
         second = floor.hire()
         await floor.until(lambda: floor.parts() == [4, 4], 10)
         await asyncio.sleep(2 * LEASE)
+        await floor.stop(second)
+        assert await floor.until(lambda: floor.parts() == [8], 10) < 0.5
+
+    scene(body)
+
+
+def test_one_that_has_lost_its_leases_often_still_waits_for_them_at_once():
+    """Paused now and then, for example: that is no failure after which one waits longer each time."""
+
+    async def body(floor: Floor) -> None:
+        first, second = floor.hire(), floor.hire()
+        await floor.until(lambda: floor.parts() == [4, 4], 10)
+        for _ in range(6):
+            floor.log.take_away(first.bus)
+            await floor.until(lambda: len(second.shards) == 8, 5)
+            await floor.until(lambda: floor.parts() == [4, 4], 20)
+            await asyncio.sleep(HOLD_OFF)
+        floor.log.take_away(first.bus)
+        await asyncio.sleep(1)
         await floor.stop(second)
         assert await floor.until(lambda: floor.parts() == [8], 10) < 0.5
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any, ClassVar, cast
@@ -20,6 +21,8 @@ from events.event import Event
 from events.kube.local import LocalObjects
 from events.observability.metrics import SourceCounts
 from events.runtime import source_runner as module
+from events.runtime.outage import LONGEST_PAUSE
+from events.runtime.source_rules import compile_pauses
 from events.runtime.source_runner import Lent, SourceRunner, new_id
 from events.sources._base import Emit, Payload, SourceContext
 from events.testing.shared_bus import SharedBus, SharedLog
@@ -380,6 +383,36 @@ def test_a_leader_only_source_runs_in_one_process_and_moves_when_that_one_is_cut
         assert not log.holders, "given back at the end"
 
     scene(body)
+
+
+def test_a_leader_only_source_that_often_loses_its_lease_stands_by_at_once(
+    fake_source: type[FakeSource], caplog: pytest.LogCaptureFixture
+):
+    async def body(_: MemoryBus) -> None:
+        fake_source.leader_only = True
+        log = SharedLog(clock=now_ns)
+        buses = [SharedBus("default/default", log) for _ in range(2)]
+        for bus in buses:
+            await bus.open()
+        runners = list(map(runner, buses))
+        tasks = Group(lambda name, error: None)
+        for one in runners:
+            tasks.start("runner", one.run())
+            await asyncio.sleep(2)
+        for number in range(6):
+            assert [one.state for one in runners] == (["ready", "standby"], ["standby", "ready"])[number % 2]
+            log.take_away(buses[number % 2])
+            await asyncio.sleep(2)
+        await tasks.aclose()
+
+    scene(body)
+    assert not [one for one in caplog.records if one.levelno >= logging.WARNING]
+
+
+def test_a_source_does_not_wait_long_for_a_bus_that_is_back():
+    pauses = compile_pauses(None, "webhook", "example")
+    assert pauses(20, 0.99, BusUnavailable("away")) <= LONGEST_PAUSE
+    assert pauses(20, 0.99, Retryable("its own server is away")) > LONGEST_PAUSE
 
 
 def test_other_sources_take_no_lease(fake_source: type[FakeSource]):
