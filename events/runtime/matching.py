@@ -12,6 +12,7 @@ from typing import Protocol
 from events.event import (
     FILTER_ERROR,
     FILTERED,
+    TRANSFORM_ERROR,
     TRIGGER_ROLE,
     WAITING,
     Decision,
@@ -115,7 +116,7 @@ class Matcher:
         if not names:
             return
         if trigger.condition.holds:
-            self._remember(trigger, [(name, passed[name]) for name in names], found)
+            self._hold(trigger, [(name, passed[name]) for name in names], found)
             return
         for name in names:
             self._fire(trigger, {name: passed[name]}, found)
@@ -133,6 +134,26 @@ class Matcher:
         return Firing(name, namespace, trigger.sensor, trigger.name, events, now_ns)
 
     # conditions with memory
+
+    def _hold(self, trigger: TriggerPlan, passed: Sequence[tuple[str, Event]], found: Delivery) -> None:
+        fitting = [(name, event) for name, event in passed if self._fits(trigger, name, event, found)]
+        if fitting:
+            self._remember(trigger, fitting, found)
+
+    def _fits(self, trigger: TriggerPlan, dependency: str, event: Event, found: Delivery) -> bool:
+        """Whether the bus can keep it: a transform may have made more of it than the bus takes."""
+        owner, size = self._owner, len(event.data or b"")
+        if size <= owner.recorder.largest:
+            return True
+        owner.result(trigger, TRANSFORM_ERROR)
+        reason = f"{size} bytes after its transform: the bus keeps {owner.recorder.largest} for a condition"
+        owner.recorder.note(
+            decision=owner.decision(
+                trigger.sensor, trigger.name, TRANSFORM_ERROR, [found.event.key], found.position, reason,
+                dependency=dependency, revision=trigger.revision,
+            )
+        )  # fmt: skip
+        return False
 
     def _remember(self, trigger: TriggerPlan, passed: Sequence[tuple[str, Event]], found: Delivery) -> None:
         """Hold the event, or fire: what changed is stored before the firing runs.

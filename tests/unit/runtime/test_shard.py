@@ -7,16 +7,27 @@ import secrets
 from collections.abc import Awaitable, Callable
 from typing import Any
 
+import msgspec
 import pytest
 
 from events.bus._base import Batch, Changes, Double, Gap, Mark
 from events.bus.memory import MemoryBus, MemoryLease, MemoryLog
 from events.errors import BusUnavailable, Fenced, Permanent, Retryable
-from events.event import DEAD_LETTERED, DUPLICATE, EXPIRED, FILTER_ERROR, FIRED, RESET, Outcome, Position
+from events.event import (
+    DEAD_LETTERED,
+    DUPLICATE,
+    EXPIRED,
+    FILTER_ERROR,
+    FIRED,
+    RESET,
+    TRANSFORM_ERROR,
+    Outcome,
+    Position,
+)
 from events.runtime import lanes
 from events.runtime.buses import BusUnit
 from events.runtime.records import ConditionRecord, Parked, condition_key, decode, parked_key, revision_key
-from events.sensors.dependencies import Dependency
+from events.sensors.dependencies import Dependency, Verdict
 from events.testing.sensors import RETRY, Rig, Shot, event, sensor, trigger
 from events.testing.virtual import now_ns, run_virtual
 
@@ -236,6 +247,27 @@ def test_a_log_made_anew_under_the_owner_is_an_outage_that_ends_with_its_next_li
         await asyncio.wait([rig.task])
         (error,) = rig._failures
         assert isinstance(error, BusUnavailable)
+
+    scene(body)
+
+
+def test_an_event_that_its_transform_made_too_large_to_be_held_stops_nobody(monkeypatch: pytest.MonkeyPatch):
+    def grow(_: Dependency, shown: Any) -> Verdict:
+        larger = b"x" * 2000 if shown.id.startswith("a") else shown.data
+        return Verdict(msgspec.structs.replace(shown, data=larger), "", "")
+
+    monkeypatch.setattr(Dependency, "judge", grow)
+
+    async def body(_: Bench, rig: Rig) -> None:
+        await rig.start(sensor(trigger("a && b"), trigger("a", "single")))
+        rig.runner.recorder.largest = 1000
+        await rig.publish("a1", "b1", "a2")
+        await rig.until(lambda: len(rig.target.seen("single")) == 2, 60)
+        await rig.quiet()
+        assert rig.target.seen("t") == []
+        (decision,) = await rig.decisions(event_id="a1", trigger="t")
+        assert decision.result == TRANSFORM_ERROR
+        assert "after its transform: the bus keeps 1000" in decision.reason
 
     scene(body)
 
