@@ -9,6 +9,7 @@ Guard     none: the address comes from the operator's kubeconfig or the pod, nev
 from __future__ import annotations
 
 import asyncio
+from collections import defaultdict
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any
@@ -28,7 +29,9 @@ TIMEOUT = 30.0
 """Seconds for one answer. The server itself gives up after 60, most load balancers in front of it earlier."""
 
 REQUESTS = 64
-"""At the same time, at the most; watches do not count."""
+"""At the same time and about one kind of objects, at the most: a webhook that is slow to admit one kind
+delays no other. Watches do not count.
+"""
 
 WATCH = 120
 """Seconds after which the server ends a watch, so that a dead connection is found out soon after."""
@@ -53,7 +56,8 @@ class Client:
         self._login: Login | None = None
         self._doubted: Login | None = None
         """Its authority was not that of the server: it may have been renewed in the file that names it."""
-        self._logging_in, self._free = asyncio.Lock(), asyncio.Semaphore(REQUESTS)
+        self._logging_in = asyncio.Lock()
+        self._free: defaultdict[str, asyncio.Semaphore] = defaultdict(lambda: asyncio.Semaphore(REQUESTS))
         self._session: aiohttp.ClientSession | None = None
 
     async def open(self) -> None:
@@ -98,7 +102,7 @@ class Client:
         await self._turn()
         limit = aiohttp.ClientTimeout(total=TIMEOUT, connect=10)
         given = {"params": query, "data": content, "headers": headers}
-        async with self._free, self._answer(method, path, limit, **given) as answer:
+        async with self._free[collection(path)], self._answer(method, path, limit, **given) as answer:
             return self._value(await answer.read())
 
     def _value(self, text: bytes) -> Any:
@@ -197,6 +201,15 @@ class Client:
                 headers={"User-Agent": "events-trigger", "Accept": "application/json"},
             )
         return self._session
+
+
+def collection(path: str) -> str:
+    """The path without namespace and name: one for each kind."""
+    parts = path.split("/")
+    end = 3 if path.startswith("/api/") else 4  # /api/v1 or /apis/GROUP/VERSION
+    rest = parts[end:]
+    resource = rest[2:3] if rest[:1] == ["namespaces"] and len(rest) > 2 else rest[:1]
+    return "/".join([*parts[:end], *resource])
 
 
 def drop(answer: aiohttp.ClientResponse) -> None:

@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+from base64 import b64encode
 from collections.abc import AsyncIterator
 from functools import partial
+from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
+import orjson
 import pytest
+from aiohttp import web
 
+from events.aio import Group
 from events.api.sensor import Sensor
 from events.errors import Retryable
 from events.kube._base import Conflict, Forbidden, Invalid, NotFound, Object, Ref
@@ -18,10 +23,11 @@ from events.kube.login import from_kubeconfig
 from events.kube.remote import RemoteObjects
 from events.runtime.executor import Executor
 from events.runtime.plans import TriggerPlan, compile_sensor
+from events.testing.certificates import Authority
 from events.testing.objects import CRD, Lossy
 from events.testing.servers.argo import CRDS, served
 from events.testing.servers.kubernetes import Kube
-from events.testing.triggers import Rig, firing_of, parameter, rigged
+from events.testing.triggers import Rig, firing_of, parameter, rigged, serving
 
 pytestmark = pytest.mark.servers("kubernetes")
 
@@ -241,6 +247,52 @@ async def test_a_cron_job_gets_a_name_that_it_can_have(rig: Rig, kube_namespace:
     resource = {"apiVersion": "batch/v1", "kind": "CronJob", "metadata": meta, "spec": spec}
     outcome = await rig.run("k8s", {"source": {"resource": resource}})
     assert (await rig.run("k8s", {"source": {"resource": resource}})).object == outcome.object
+
+
+async def test_a_slow_admission_of_one_kind_delays_no_other(
+    rig: Rig, objects: RemoteObjects, kube_server: Kube, kube_namespace: str, tmp_path: Path
+):
+    """All that a trigger has in flight may wait for a webhook."""
+    authority, asked_for, release = Authority(), asyncio.Event(), asyncio.Event()
+
+    async def slow(request: web.BaseRequest) -> web.StreamResponse:
+        asked = orjson.loads(await request.read())["request"]
+        asked_for.set()
+        await release.wait()
+        answer = {"uid": asked["uid"], "allowed": True}
+        return web.json_response(
+            {"apiVersion": "admission.k8s.io/v1", "kind": "AdmissionReview", "response": answer}
+        )
+
+    async with serving(slow, authority.server_context(tmp_path)) as url:
+        config_of = {"url": url, "caBundle": b64encode(authority.cert.encode()).decode()}
+        rule = {"apiGroups": [""], "apiVersions": ["v1"], "operations": ["CREATE"], "resources": ["services"]}
+        where = {"matchLabels": {"kubernetes.io/metadata.name": kube_namespace}}
+        webhook = {
+            "name": "slow.example.com", "clientConfig": config_of, "rules": [rule], "sideEffects": "None",
+            "admissionReviewVersions": ["v1"], "timeoutSeconds": 20, "namespaceSelector": where,
+        }  # fmt: skip
+        path = "/apis/admissionregistration.k8s.io/v1/validatingwebhookconfigurations"
+        kube_server.ensure(path, {"metadata": {"name": kube_namespace}, "webhooks": [webhook]})
+        service = {"apiVersion": "v1", "kind": "Service", "spec": {"ports": [{"port": 80}]}}
+        meta = {"generateName": "s-", "namespace": kube_namespace}
+        raw = {"source": {"resource": {**service, "metadata": meta}}}
+        group = Group(lambda *_: None)
+        number = 100
+        while not asked_for.is_set():  # until the server knows of the webhook
+            group.start("probe", rig.run("k8s", raw, event=f"e{(number := number + 1)}"))
+            await asyncio.sleep(0.2)
+        slow_ones = [group.start("slow", rig.run("k8s", raw, event=f"e{number}")) for number in range(64)]
+        await asyncio.sleep(1)
+        try:
+            async with asyncio.timeout(5):
+                await rig.run("k8s", config(kube_namespace))
+            assert not any(one.done() for one in slow_ones)
+        finally:
+            release.set()
+            await group.finish(20)
+            kube_server.call("DELETE", f"{path}/{kube_namespace}")
+        assert len(await objects.list("v1", "Service", kube_namespace)) >= 64
 
 
 async def test_delete_twice(rig: Rig, objects: RemoteObjects, kube_namespace: str):
