@@ -107,13 +107,13 @@ class EmailTrigger(Trigger[EmailConfig, EmailRequest]):
     async def fire(self, request: EmailRequest, firing: str) -> Outcome:
         """Raises Retryable when any recipient may get it later, else Permanent when any was refused."""
         envelope_sender(request.sender)
-        served = self._served.setdefault(firing, set())
+        served = self._served.get(firing, set())
         wrong = [f"{address!r} is no address" for address in request.recipients if not plain(address)]
         left = [one for one in request.recipients if plain(one) and one not in served]
         refused = wrong + (await self._deliver(request, firing, left, served) if left else [])
-        self._forget(firing, done=not refused)
         if refused:
             raise Permanent("; ".join(refused))
+        self._served.pop(firing, None)
         count = len(request.recipients)
         return Outcome(detail=f"{request.host} took the message for {count} recipient{'s' * (count != 1)}")
 
@@ -128,6 +128,7 @@ class EmailTrigger(Trigger[EmailConfig, EmailRequest]):
                 try:
                     await self._send(mail, request, address, firing)
                     served.add(address)
+                    self._remember(firing, served)
                 except Permanent as exc:
                     refused.append(str(exc))
                 except Retryable as exc:
@@ -135,7 +136,6 @@ class EmailTrigger(Trigger[EmailConfig, EmailRequest]):
                     if not mail.usable:
                         break
         if later:
-            self._forget(firing, done=False)
             raise Retryable("; ".join(later + refused))
         return refused
 
@@ -150,10 +150,9 @@ class EmailTrigger(Trigger[EmailConfig, EmailRequest]):
             login = request.username, await self.ctx.secrets.read(request.password)
         return Server(request.host, request.port, login)
 
-    def _forget(self, firing: str, *, done: bool) -> None:
-        if done:
-            del self._served[firing]
-        elif len(self._served) > KEPT:
+    def _remember(self, firing: str, served: set[str]) -> None:
+        self._served[firing] = served
+        if len(self._served) > KEPT:
             del self._served[next(iter(self._served))]
 
 

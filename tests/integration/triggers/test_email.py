@@ -14,7 +14,7 @@ from events.clients.smtp import Server
 from events.errors import EvaluationError, Permanent, Retryable
 from events.testing.certificates import Authority
 from events.testing.mail import MailHandler, mail_server
-from events.testing.triggers import NOW, firing_of, parameter, rendered, rigged
+from events.testing.triggers import NOW, dead_port, firing_of, parameter, rendered, rigged
 
 BASE: dict[str, Any] = {
     "host": "127.0.0.1", "from": "CI <ci@example.com>", "to": ["a@x.io"],
@@ -119,12 +119,17 @@ async def test_who_is_refused_for_good_is_named_and_keeps_nobody_from_his_messag
 
 
 async def test_only_so_many_unfinished_firings_are_remembered(monkeypatch: pytest.MonkeyPatch):
+    """And those alone of which somebody has got the message."""
     monkeypatch.setattr(events.triggers.email, "KEPT", 2)
-    async with rigged() as rig:
+    async with rigged() as rig, mail_server(MailHandler()) as port:
         for number in range(5):
             with pytest.raises(Permanent):
-                await rig.run("email", {**BASE, "to": ["-"]}, event=f"e{number}")
+                await rig.run("email", {**BASE, "port": port, "to": ["a@x.io", "-"]}, event=f"e{number}")
         assert len(rig.trigger("email")._served) == 2
+    async with rigged() as rig:
+        with dead_port() as port, pytest.raises(Retryable):
+            await rig.run("email", {**BASE, "port": port})
+        assert not rig.trigger("email")._served
 
 
 @pytest.mark.parametrize(
