@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from urllib.parse import urlsplit
 
 from events.clients.lane import Lanes
+from events.clients.lookups import Lookups
 from events.errors import Permanent
 
 if TYPE_CHECKING:
@@ -98,7 +99,8 @@ class Sessions:
     def __init__(self, guard: Guard = "allow-private", user_agent: str = "events-trigger") -> None:
         self._guard, self._agent = guard, user_agent
         self._open: dict[Any, aiohttp.ClientSession] = {}
-        self.lanes = Lanes(lambda address: check_address(guard, address), user_agent)
+        self._lookups = Lookups()
+        self.lanes = Lanes(lambda address: check_address(guard, address), user_agent, self._lookups)
 
     def get(self, key: Any = None, context: ssl.SSLContext | None = None) -> aiohttp.ClientSession:
         """The session for `key`; `context` is used when it is made (None: system roots, verified)."""
@@ -135,7 +137,7 @@ class Sessions:
     async def lookup(self, host: str, port: int) -> str:
         """An address of the host that may be connected to, for programs that connect. Raises OSError."""
         refused: Refused | None = None
-        for info in await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM):
+        for info in await self._lookups.find(host, port):
             try:
                 check_address(self._guard, address := str(info[4][0]))
             except Refused as exc:
@@ -151,7 +153,7 @@ class Sessions:
         """
         loop = asyncio.get_running_loop()
         failed: OSError | None = None
-        for info in await loop.getaddrinfo(host, port, type=socket.SOCK_STREAM):
+        for info in await self._lookups.find(host, port):
             try:
                 made = self.make_socket(info)
             except Refused as exc:
@@ -175,6 +177,7 @@ class Sessions:
         sessions, self._open = list(self._open.values()), {}
         for session in sessions:
             await session.close()
+        await self._lookups.aclose()
 
 
 async def first_bytes(answer: aiohttp.ClientResponse, limit: int = BODY_KEPT) -> bytes:

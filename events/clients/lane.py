@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import socket
 import ssl
 from collections import deque
 from collections.abc import Callable, Mapping
@@ -19,6 +18,8 @@ from functools import lru_cache
 from typing import Any, NamedTuple
 
 from yarl import URL
+
+from events.clients.lookups import Lookups
 
 PER_HOST = 128
 """Connections to one target; further requests wait for one."""
@@ -190,9 +191,9 @@ class Connection(asyncio.Protocol):
 class Pool:
     """Kept connections to one target, the newest used first."""
 
-    def __init__(self, target: Target, check: Callable[[str], None]) -> None:
+    def __init__(self, target: Target, check: Callable[[str], None], lookups: Lookups) -> None:
         """`check` raises OSError for an address that must not be connected to."""
-        self._target, self._check = target, check
+        self._target, self._check, self._lookups = target, check, lookups
         self._idle: deque[Connection] = deque()
         self._open = 0
         self._waiting: deque[asyncio.Future[None]] = deque()
@@ -248,7 +249,7 @@ class Pool:
         """Every address of the name in turn; each is checked before it is connected to."""
         loop = asyncio.get_running_loop()
         target = self._target
-        found = await loop.getaddrinfo(target.host, target.port, type=socket.SOCK_STREAM)
+        found = await self._lookups.find(target.host, target.port)
         error: OSError | None = None
         for _, _, _, _, address in found:
             try:
@@ -316,8 +317,8 @@ def place_of(url: str) -> Place | None:
 class Lanes:
     """One pool per target; `check` raises OSError for an address that must not be connected to."""
 
-    def __init__(self, check: Callable[[str], None], agent: str) -> None:
-        self._check, self._agent = check, agent
+    def __init__(self, check: Callable[[str], None], agent: str, lookups: Lookups) -> None:
+        self._check, self._agent, self._lookups = check, agent, lookups
         self._pools: dict[tuple[str, int, bool], Pool] = {}
         self._tls: ssl.SSLContext | None = None
 
@@ -338,7 +339,7 @@ class Lanes:
             if len(self._pools) >= TARGETS:
                 self._pools.pop(next(iter(self._pools))).close()
             tls = self._context() if place.secure else None
-            found = self._pools[key] = Pool(Target(place.host, place.port, tls), self._check)
+            found = self._pools[key] = Pool(Target(place.host, place.port, tls), self._check, self._lookups)
         return found
 
     def _context(self) -> ssl.SSLContext:

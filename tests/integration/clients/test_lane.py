@@ -9,6 +9,7 @@ from contextlib import asynccontextmanager
 import pytest
 
 from events.clients.lane import Broken, Lanes, Limits, NoConnection, Reply, place_of
+from events.clients.lookups import Lookups
 
 Serve = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
@@ -57,7 +58,7 @@ def answering(*answers: bytes) -> tuple[list[bytes], Serve]:
 
 @pytest.fixture
 async def lanes() -> AsyncIterator[Lanes]:
-    lanes = Lanes(lambda _: None, "tests")
+    lanes = Lanes(lambda _: None, "tests", Lookups())
     yield lanes
     lanes.close()
 
@@ -198,7 +199,7 @@ async def test_addresses_are_checked_before_they_are_connected_to():
     def refuse(address: str) -> None:
         raise OSError(f"not {address}")
 
-    lanes = Lanes(refuse, "tests")
+    lanes = Lanes(refuse, "tests", Lookups())
     with pytest.raises(OSError, match=r"not 127\.0\.0\.1"):
         await post(lanes, "http://127.0.0.1:9/")
     lanes.close()
