@@ -31,6 +31,10 @@ IDLE = 15.0
 """Seconds that an unused connection is kept: less than servers usually do."""
 
 
+HEAD_LIMIT = 1 << 20
+"""Bytes that may come before the status and headers are complete, as in Go's client."""
+
+
 class Target(NamedTuple):
     """Where connections go. `tls` None: plain."""
 
@@ -97,6 +101,7 @@ class Connection(asyncio.Protocol):
         self._headers: dict[str, str] = {}
         self._body: list[bytes] = []
         self._size, self._status, self._touched, self._done = 0, 0, False, False
+        self._before = 0
         self._waiter = self._loop.create_future()
         self._timer = self._loop.call_at(limits.deadline, self._timed_out)
         self.transport.write(data)
@@ -111,6 +116,11 @@ class Connection(asyncio.Protocol):
             self.close()
             return
         self._touched = True
+        if not self._status:
+            self._before += len(data)
+            if self._before > HEAD_LIMIT:
+                self._fail(Broken("the head of the answer has no end", untouched=False))
+                return
         try:
             self._parser.feed_data(data)
         except httptools.HttpParserUpgrade:

@@ -166,6 +166,19 @@ async def test_what_comes_before_the_answer_is_none(lanes: Lanes):
             await post(lanes, url)
 
 
+async def test_a_head_without_end_is_broken(lanes: Lanes):
+    async def endless(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await request_of(reader)
+        writer.write(b"HTTP/1.1 200 OK\r\nX: ")
+        while True:
+            writer.write(b"x" * 65536)
+            await writer.drain()
+
+    async with serving(endless) as url:
+        with pytest.raises(Broken, match="no end"):
+            await post(lanes, url)
+
+
 async def test_a_body_that_is_cut_short_is_told(lanes: Lanes):
     _, serve = answering(b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nabc")
     async with serving(serve) as url:
