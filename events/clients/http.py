@@ -9,7 +9,6 @@ Other protocols connect through it too (`Sessions.connect`); what the operator n
 
 from __future__ import annotations
 
-import asyncio
 import ipaddress
 import socket
 import ssl
@@ -20,7 +19,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from urllib.parse import urlsplit
 
 from events.clients.lane import Lanes
-from events.clients.lookups import Lookups
+from events.clients.lookups import Lookups, connected
 from events.errors import Permanent
 
 if TYPE_CHECKING:
@@ -151,26 +150,7 @@ class Sessions:
 
         Raises OSError, which is Refused only when no address of the host may be connected to.
         """
-        loop = asyncio.get_running_loop()
-        failed: OSError | None = None
-        for info in await self._lookups.find(host, port):
-            try:
-                made = self.make_socket(info)
-            except Refused as exc:
-                failed = failed or exc
-                continue
-            try:
-                made.setblocking(False)
-                await loop.sock_connect(made, info[4])
-            except OSError as exc:
-                made.close()
-                failed = exc
-            except asyncio.CancelledError:
-                made.close()
-                raise
-            else:
-                return made
-        raise failed or OSError(f"{host} has no address")
+        return await connected(await self._lookups.find(host, port), self.make_socket)
 
     async def aclose(self) -> None:
         self.lanes.close()

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import socket
 import ssl
 from collections import deque
 from collections.abc import Callable, Mapping
@@ -19,7 +20,7 @@ from typing import Any, NamedTuple
 
 from yarl import URL
 
-from events.clients.lookups import Lookups
+from events.clients.lookups import Lookups, connected
 
 PER_HOST = 128
 """Connections to one target; further requests wait for one."""
@@ -256,24 +257,23 @@ class Pool:
             return made
 
     async def _connect(self) -> Connection:
-        """Every address of the name in turn; each is checked before it is connected to."""
+        """To the first address of the name that answers; each is checked before it is connected to."""
         loop = asyncio.get_running_loop()
         target = self._target
-        found = await self._lookups.find(target.host, target.port)
-        error: OSError | None = None
-        for _, _, _, _, address in found:
-            try:
-                self._check(str(address[0]))
-                made = await loop.create_connection(
-                    lambda: Connection(loop), str(address[0]), target.port, ssl=target.tls,
-                    server_hostname=target.host if target.tls else None,
-                )  # fmt: skip
-            except OSError as exc:
-                error = error or exc
-            else:
-                self.made += 1
-                return made[1]
-        raise error or OSError(f"{target.host} has no address")
+        sock = await connected(await self._lookups.find(target.host, target.port), self._socket)
+        with contextlib.ExitStack() as opened:
+            opened.callback(sock.close)
+            _, made = await loop.create_connection(
+                lambda: Connection(loop), sock=sock, ssl=target.tls,
+                server_hostname=target.host if target.tls else None,
+            )  # fmt: skip
+            opened.pop_all()
+        self.made += 1
+        return made
+
+    def _socket(self, info: Any) -> socket.socket:
+        self._check(str(info[4][0]))
+        return socket.socket(*info[:3])
 
     def _give_back(self, connection: Connection, answered: bool) -> None:
         if connection.closed or not answered:

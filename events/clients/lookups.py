@@ -1,8 +1,9 @@
-"""Addresses of names, one question at a time for each name.
+"""Addresses of names, one question at a time for each name; TCP connections to the one that answers.
 
 Why       a question takes a thread of the few that the process has for all of them: asked by every firing for
           itself, one name whose resolver is silent would keep the others from being asked for
 Waiting   those who ask meanwhile wait for the same answer; it ends for whoever gives up, not for the others
+Silence   an address that does not answer keeps nobody from the next one (RFC 8305, "happy eyeballs")
 """
 
 from __future__ import annotations
@@ -10,9 +11,16 @@ from __future__ import annotations
 import asyncio
 import ipaddress
 import socket
+from asyncio.staggered import staggered_race
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
+from functools import partial
 from typing import Any
 
 from events.aio import Group
+
+STAGGER = 0.25
+"""Seconds after which the next address is tried too."""
 
 
 class Lookups:
@@ -48,3 +56,48 @@ def literal(host: str) -> bool:
     except ValueError:
         return False
     return True
+
+
+async def connected(infos: Sequence[Any], make: Callable[[Any], socket.socket]) -> socket.socket:
+    """TCP to the first address that answers. `make`: a socket for an entry of getaddrinfo, or OSError.
+
+    Raises OSError: what went wrong first, and what `make` said only when it made no socket at all.
+    """
+    attempts = Attempts(make)
+    found: socket.socket | None = None
+    try:
+        found, _, errors = await staggered_race([partial(attempts.reach, info) for info in infos], STAGGER)
+    finally:
+        attempts.close_but(found)
+    if found is None:
+        failed = [one for one in errors if one is not None and one not in attempts.refused]
+        raise next(iter((*failed, *attempts.refused)), OSError("the host has no address"))
+    return found
+
+
+class Attempts:
+    """Connects to addresses of one host. Each attempt closes its own socket once the loop has let go of it."""
+
+    def __init__(self, make: Callable[[Any], socket.socket]) -> None:
+        self._make = make
+        self._reached: list[socket.socket] = []
+        self.refused: list[OSError] = []
+
+    async def reach(self, info: Any) -> socket.socket:
+        try:
+            made = self._make(info)
+        except OSError as exc:
+            self.refused.append(exc)
+            raise
+        with ExitStack() as opened:
+            opened.callback(made.close)
+            made.setblocking(False)
+            await asyncio.get_running_loop().sock_connect(made, info[4])
+            opened.pop_all()
+        self._reached.append(made)
+        return made
+
+    def close_but(self, found: socket.socket | None) -> None:
+        for one in self._reached:
+            if one is not found:
+                one.close()

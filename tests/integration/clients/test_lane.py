@@ -222,7 +222,7 @@ async def test_a_target_that_takes_no_connection_is_told_apart(lanes: Lanes, mon
     async def never(*_: object, **__: object) -> None:
         await asyncio.Event().wait()
 
-    monkeypatch.setattr(asyncio.get_running_loop(), "create_connection", never, raising=False)
+    monkeypatch.setattr(asyncio.get_running_loop(), "sock_connect", never, raising=False)
     with pytest.raises(NoConnection):
         await post(lanes, "http://127.0.0.1:9/", connect=0.05)
 
