@@ -16,7 +16,7 @@ import orjson
 
 NAMED = ("record", "enum", "fixed")
 BROKEN = (ValueError, TypeError, EOFError, KeyError, IndexError, AttributeError, StopIteration, OverflowError)
-"""What fastavro raises for data that does not fit."""
+"""What fastavro raises for data that does not fit, and for schemas that lack something."""
 
 
 class NotAvro(ValueError):
@@ -26,11 +26,11 @@ class NotAvro(ValueError):
 def compiled(text: str) -> Any:
     """The schema, ready for use. Raises ValueError."""
     from fastavro import parse_schema
-    from fastavro.schema import SchemaParseException, UnknownType
+    from fastavro.schema import SchemaParseException
 
     try:
         return parse_schema(orjson.loads(text))
-    except (orjson.JSONDecodeError, SchemaParseException, UnknownType, TypeError) as exc:
+    except (SchemaParseException, *BROKEN) as exc:
         raise ValueError(f"{type(exc).__name__}: {exc}") from exc
 
 

@@ -11,7 +11,6 @@ import time
 from typing import TYPE_CHECKING, Any
 
 import msgspec
-import orjson
 
 from events.clients.avro import NotAvro, compiled, from_json, to_json
 from events.clients.exchange import Answer, Sending, exchange
@@ -44,6 +43,13 @@ class Registry(msgspec.Struct, frozen=True):
         if auth is None or not (auth.username and auth.password):
             return cls(check_url(spec.url).rstrip("/"))
         return cls(check_url(spec.url).rstrip("/"), secret(auth.username), secret(auth.password))
+
+
+class Found(msgspec.Struct):
+    """A schema as the registry tells it."""
+
+    text: str = msgspec.field(name="schema")
+    kind: str = msgspec.field(name="schemaType", default="AVRO")
 
 
 class Schemas:
@@ -99,11 +105,17 @@ class Schemas:
 
 
 def schema_of(text: bytes, place: str) -> Any:
-    """The schema in an answer. Raises Permanent when there is none of Avro."""
+    """The schema in an answer. Raises NotAvro for one of another kind, Retryable for another answer.
+
+    A topic may have values of several schemas: one that cannot be used is no fault of the others.
+    """
     try:
-        told = orjson.loads(text)
-        if told.get("schemaType", "AVRO") != "AVRO":
-            raise Permanent(f"{place}: the schema is {told['schemaType']}, not Avro")
-        return compiled(told["schema"])
-    except (ValueError, KeyError, AttributeError) as exc:
-        raise Permanent(f"{place}: the answer is not a schema of Avro: {exc}") from exc
+        found = msgspec.json.decode(text, type=Found)
+    except msgspec.DecodeError as exc:
+        raise Retryable(f"{place}: the answer is none of a schema registry: {exc}") from exc
+    if found.kind != "AVRO":
+        raise NotAvro(f"{place}: the schema is {found.kind}, not Avro")
+    try:
+        return compiled(found.text)
+    except ValueError as exc:
+        raise NotAvro(f"{place}: the schema cannot be used: {exc}") from exc

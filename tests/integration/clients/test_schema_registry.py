@@ -122,7 +122,25 @@ async def test_a_registry_that_is_away():
     await sessions.aclose()
 
 
-async def test_a_schema_that_is_none_of_avro():
-    async with registry({7: {"type": "nonsense"}}) as (_, schemas):
-        with pytest.raises(Permanent, match="the answer is not a schema of Avro"):
+@pytest.mark.parametrize(
+    ("schema", "why"),
+    [
+        ({"type": "nonsense"}, "the schema cannot be used"),
+        ({"type": "array"}, "the schema cannot be used"),
+        ({"type": "record", "name": "X", "fields": [{"name": "a", "type": "of.Another"}]}, "of.Another"),
+        ('syntax = "proto3";', "the schema is PROTOBUF, not Avro"),
+    ],
+)
+async def test_a_schema_that_cannot_be_used_is_the_fault_of_its_values_alone(schema: Any, why: str):
+    async with registry({7: schema}) as (_, schemas):
+        with pytest.raises(NotAvro, match=why):
             await schemas.decode(VALUE)
+
+
+async def test_an_answer_of_somebody_else_may_pass():
+    async with registry({7: ORDER}) as (api, schemas):
+        api.status = 200
+        with pytest.raises(Retryable, match="the answer is none of a schema registry"):
+            await schemas.decode(VALUE)
+        api.status = 0
+        assert await schemas.decode(VALUE)
