@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Generic, NamedTuple, Protocol, TypeVar
 
 from events.aio import Group, backoff
 from events.clients.sqs import PAGE, Left, Message, Queue, pages
-from events.errors import EventsError, Retryable
+from events.errors import EventsError, Permanent, Retryable
 
 if TYPE_CHECKING:
     import logging
@@ -195,6 +195,10 @@ class Consumer(Generic[P]):
                 await self._hide([message for message, since in self._in_hand.values() if since <= old])
             except Retryable as exc:
                 self._told.log.warning("event source %s: %s", self._told.label, exc)
+            except Permanent as exc:  # a policy that is enough for upstream's source allows no such thing
+                said = "event source %s: messages may come again while the bus is slow: %s"
+                self._told.log.warning(said, self._told.label, exc)
+                return
 
     async def _hide(self, messages: list[Message]) -> None:
         for page in pages(messages):

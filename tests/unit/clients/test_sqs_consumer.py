@@ -26,6 +26,7 @@ class Queue:
         self.deleted: list[str] = []
         self.hidden: list[tuple[str, int]] = []
         self.cannot_hide: set[str] = set()
+        self.hide_error: Exception | None = None
 
     async def receive(self, visibility: int) -> list[Message]:
         await asyncio.sleep(0)
@@ -44,6 +45,8 @@ class Queue:
         return []
 
     async def hide(self, messages: Sequence[Message], seconds: int) -> list[Left]:
+        if self.hide_error is not None:
+            raise self.hide_error
         self.hidden += [(one["Body"], seconds) for one in messages]
         return [Left(one, "ReceiptHandleIsInvalid") for one in messages if one["Body"] in self.cannot_hide]
 
@@ -182,6 +185,18 @@ async def test_messages_in_hand_are_hidden_again_and_at_the_end_given_back(caplo
     await bench.run(0.9)
     assert bench.queue.hidden == [("a", 1), ("b", 1), ("a", 1), ("b", 1), ("a", 0), ("b", 0)]
     assert "message id-b may come again: it could not be hidden: ReceiptHandleIsInvalid" in caplog.text
+
+
+async def test_a_login_that_may_not_hide_messages_may_still_read_them(caplog: pytest.LogCaptureFixture):
+    """Upstream's source asks for no more than to receive and to delete."""
+    queue = Queue(["a"])
+    queue.hide_error = Permanent("SQS queue 'q': AccessDenied")
+    bench = Bench(queue, visibility=0)
+    bench.hold.clear()
+    asyncio.get_running_loop().call_later(0.05, bench.hold.set)
+    await bench.run()
+    assert queue.deleted == ["a"]
+    assert caplog.text.count("come again while the bus is slow: SQS queue 'q': AccessDenied") == 1
 
 
 async def test_an_error_of_a_receive_ends_the_run():
