@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import msgspec
 import orjson
 
-from events.errors import ExpressionError, Permanent
+from events.errors import ExpressionError, Permanent, Retryable
 from events.lang.duration import parse_duration
 from events.lang.regex import compile_regex
 from events.sources._base import Emit, Payload, SourceContext
@@ -132,12 +132,12 @@ class Ledger:
     def look(self, listing: Listing, now: float, now_ns: int) -> Step | None:
         """Compare; `now` is any steady clock in seconds. None: nothing to tell and nothing to store.
 
-        The first look ever only learns what is there. Raises Permanent for a folder that holds too much.
+        The first look ever only learns what is there. Raises Retryable while a folder holds too much.
         """
         matching = {name: entry for name, entry in listing.items() if self._matches(name)}
         if len(matching) > MOST:
             hint = "narrow path or pathRegexp, or move files away that are done with"
-            raise Permanent(f"{len(matching)} files match, {MOST} can be remembered: {hint}")
+            raise Retryable(f"{len(matching)} files match, {MOST} can be remembered: {hint}")
         if self._known is None:
             return Step([], matching, now_ns)
         settled = dict(self._settled(matching, now))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from events.api.eventsource import WatchPath
-from events.errors import Permanent
+from events.errors import Permanent, Retryable
 from events.sources import _folder
 from events.sources._folder import Entry, Ledger, Step, differences, matcher, payload
 
@@ -159,7 +159,7 @@ def test_a_server_key_that_was_met_is_stored_without_a_change():
 
 def test_a_folder_that_holds_too_much_is_refused(monkeypatch):
     monkeypatch.setattr(_folder, "MOST", 1)
-    with pytest.raises(Permanent, match=r"2 files match, 1 can be remembered: narrow path"):
+    with pytest.raises(Retryable, match=r"2 files match, 1 can be remembered: narrow path"):
         ledger().look({"a": entry(), "b": entry()}, 0, NOW)
 
 
