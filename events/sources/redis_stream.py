@@ -4,8 +4,9 @@ Spec      EventSource.spec.redisStream.<eventName>
 Payload   {stream, message_id, values, metadata}; values is a map of text
 Delivery  at least once: an entry is acknowledged only after the bus has stored the event. What this source
           had taken before a restart comes first; what another member of the group took and left for a
-          minute is taken over (Redis 6.2 or newer). An id of stream, entry and content makes a redelivery
-          harmless, and an entry of another stream of that name with the same number another event
+          minute is taken over (Redis 6.2 or newer, with leave to XAUTOCLAIM). An id of stream, entry and
+          content makes a redelivery harmless, and an entry of another stream of that name with the same
+          number another event
 Group     created where it is missing, also with the stream itself, so that nothing added later is missed.
           Deleted while we read, it goes on behind the last entry; in a stream that was deleted and begun
           anew (we were told, or its ids are lower), with the first
@@ -125,7 +126,7 @@ class RedisStreamSource(Source[RedisStreamConfig]):
             await self._hand_over(group, entries, metadata, emit)
             advance(places, entries)
             self._newest.update({key: last for key, last in newest(entries).items() if places[key] == NEW})
-            if clock() - reclaimed > RECLAIM:
+            if group.reclaims and clock() - reclaimed > RECLAIM:
                 await self._reclaim(group, metadata, emit)
                 reclaimed = clock()
 
@@ -149,6 +150,8 @@ class Group:
 
     def __init__(self, link: Link, name: str, consumer: str) -> None:
         self._link, self._name, self._consumer = link, name, consumer
+        self.reclaims = True
+        """False once the server has refused to: what others have left is for them."""
 
     async def create(self, stream: str, last: str | None) -> None:
         """Unless it is there; begins behind our last entry, else the newest. Raises Retryable, Permanent."""
@@ -185,9 +188,10 @@ class Group:
                 "XAUTOCLAIM", stream, self._name, self._consumer, IDLE_MS, place, "COUNT", COUNT
             )
         except Refused as exc:
-            if "unknown command" in str(exc).lower():
-                return b"", []  # before Redis 6.2
-            raise
+            if "unknown command" not in str(exc).lower() and exc.code != "NOPERM":  # before Redis 6.2
+                raise
+            self.reclaims = False
+            return b"", []
         return b"" if found[0] == b"0-0" else found[0], list(entries_of(stream.encode(), found[1]))
 
     async def acknowledge(self, entries: Sequence[Entry]) -> None:

@@ -196,6 +196,22 @@ async def test_a_server_without_the_command_to_take_over(own: Any, monkeypatch: 
             await rig.until(number + 1)
 
 
+async def test_a_user_who_may_not_take_over(
+    redis_server: Redis, client: Client, monkeypatch: pytest.MonkeyPatch
+):
+    """The commands that upstream's source needs are enough."""
+    monkeypatch.setattr(events.sources.redis_stream, "RECLAIM", 0.0)
+    monkeypatch.setattr(events.sources.redis_stream, "BLOCK_MS", 20)
+    commands = [f"+{name}" for name in ("ping", "xgroup", "xreadgroup", "xack")]
+    await client.acl_setuser("modest", enabled=True, passwords=["+right"], commands=commands, keys=["*"])
+    login = {"username": "modest", "password": {"name": "redis", "key": "p"}}
+    async with rigged({"redis/p": "right"}) as rig:
+        await begin(rig, redis_server, "redisStream", **login)
+        for number in range(3):
+            await client.xadd("orders", {"n": str(number)})
+            await rig.until(number + 1)
+
+
 @pytest.mark.parametrize("later", ["7-0", "5-0", "3-0"], ids=["higher-ids", "the-same", "lower-ids"])
 async def test_a_stream_that_was_deleted_is_made_anew_and_nothing_is_missed(
     redis_server: Redis, client: Client, later: str
@@ -206,6 +222,8 @@ async def test_a_stream_that_was_deleted_is_made_anew_and_nothing_is_missed(
         )
         await client.xadd("orders", {"n": "1"}, "5-0")
         await rig.until(1)
+        while not (await client.info("clients"))["blocked_clients"]:  # it waits for entries again
+            await asyncio.sleep(0.01)
         await client.delete("orders")
         await client.xadd("orders", {"n": "2"}, later)
         await rig.until(2)
