@@ -7,6 +7,7 @@ EventsError
   ExpressionError   an expression, template, path or script that does not compile
   EvaluationError   this event cannot be transformed, filtered or parameterised; the next event goes on
   Retryable         the remote side is down, slow or throttling
+    Absent          what is to be read is not there, and may come
     BusUnavailable  the bus cannot store or read now
       Refused       its servers do not let this user: passes when somebody grants what is missing
     BusFull         the bus has reached its limits with events that are not handled yet
@@ -80,6 +81,10 @@ class Retryable(EventsError):
     def __init__(self, message: str, after: float | None = None) -> None:
         super().__init__(message)
         self.after = after
+
+
+class Absent(Retryable):
+    """What is to be read is not there. It may come: what it holds then is new."""
 
 
 class BusUnavailable(Retryable):

@@ -22,7 +22,7 @@ import msgspec
 
 from events.clients.http import Sessions, refusal, retry_after
 from events.clients.secrets import Ref, Secrets
-from events.errors import EventsError, Permanent, Retryable
+from events.errors import Absent, EventsError, Permanent, Retryable
 
 if TYPE_CHECKING:
     from events.api.common import SecretKeySelector
@@ -68,7 +68,7 @@ NEXT_STEP = {
 }  # fmt: skip
 """What a user does about an error code. What is missing or expired, and a clock that is wrong, passes."""
 
-PASSED_BY = (EXPIRED, QUEUE, BUCKET, CLOCK)
+PASSED_BY = (EXPIRED, CLOCK)
 
 SKEWED = ("Signature expired", "Signature not yet current")
 """How the services that are not S3 begin to tell of a wrong clock, under codes of a wrong key."""
@@ -280,6 +280,8 @@ def answered(what: str, response: Any) -> EventsError:
     step = CLOCK if message.startswith(SKEWED) else NEXT_STEP.get(code, "")
     said = f"{what}: {code}: {message}".rstrip(": ")
     text = f"{said}; {step}" if step else said
+    if step in (QUEUE, BUCKET):
+        return Absent(text)
     if status >= 500 or status == 429 or code in PASSING or step in PASSED_BY:
         return Retryable(
             text, retry_after(meta.get("HTTPHeaders", {}).get("retry-after", ""), time.time_ns())

@@ -16,7 +16,7 @@ from contextlib import ExitStack, asynccontextmanager, contextmanager
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from events.clients.http import Refused, Sessions
-from events.errors import EventsError, Permanent, Retryable
+from events.errors import Absent, EventsError, Permanent, Retryable
 
 if TYPE_CHECKING:
     import asyncssh
@@ -188,7 +188,7 @@ def reason(exc: OSError) -> str:
 
 
 async def folder_listing(client: asyncssh.SFTPClient, folder: str, server: str) -> list[tuple[str, int, int]]:
-    """(name, size in bytes, modified in seconds since 1970) of what is no folder. Raises Retryable."""
+    """(name, size in bytes, modified in seconds since 1970) of all but folders. Raises Retryable, Absent."""
     import asyncssh
 
     where = f"{server}: folder {folder}"
@@ -201,7 +201,7 @@ async def folder_listing(client: asyncssh.SFTPClient, folder: str, server: str) 
             ]
     except (asyncssh.SFTPNoSuchFile, asyncssh.SFTPNoSuchPath) as exc:
         hint = "make it, or change watchPathConfig.directory"
-        raise Retryable(f"{where} does not exist: {hint}") from exc
+        raise Absent(f"{where} does not exist: {hint}") from exc
     except asyncssh.SFTPPermissionDenied as exc:
         raise Retryable(f"{where} may not be read: give the user the rights r and x on it") from exc
     except (asyncssh.SFTPConnectionLost, asyncssh.SFTPNoConnection, asyncssh.DisconnectError) as exc:

@@ -12,13 +12,14 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import zlib
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
+from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, NamedTuple
 
 import msgspec
 import orjson
 
-from events.errors import ExpressionError, Permanent, Retryable
+from events.errors import Absent, ExpressionError, Permanent, Retryable
 from events.lang.duration import parse_duration
 from events.lang.regex import compile_regex
 from events.sources._base import Emit, Payload, SourceContext
@@ -145,6 +146,10 @@ class Ledger:
             return None
         return Step(list(differences(self._known, settled, listing)), settled, self._count + 1)
 
+    def empty(self, now_ns: int) -> Step | None:
+        """Nothing was there at the first look; None after the first one."""
+        return Step([], {}, now_ns) if self._known is None else None
+
     def _settled(self, matching: Listing, now: float) -> Iterator[tuple[str, Entry]]:
         """The listing with what still changes left as it was known."""
         assert self._known is not None
@@ -181,6 +186,17 @@ class Ledger:
         entry = change.entry
         parts = (step.number, change.operation, entry.size, entry.mtime_ns, bytes_of(change.name))
         return hashlib.sha256(self._place + msgspec.msgpack.encode(parts)).hexdigest()[:32]
+
+
+@asynccontextmanager
+async def empty_without(ctx: SourceContext, emit: Emit, ledger: Ledger) -> AsyncIterator[None]:
+    """For a look: a folder that is Absent at the first start counts as empty, what comes with it is new."""
+    try:
+        yield
+    except Absent:
+        if (step := ledger.empty(ctx.now_ns())) is not None:
+            await emit((), ledger.cursor(step))
+        raise
 
 
 async def tell(

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import orjson
 
 from events.clients.kafka import Brokers, translated
-from events.errors import Permanent, Retryable
+from events.errors import Absent, Permanent
 from events.sources._queue import BATCH_MESSAGES
 
 if TYPE_CHECKING:
@@ -39,20 +39,16 @@ MARK = "events-trigger"
 """Goes with our commits: a group where it is found was begun by us, in all partitions there were."""
 
 
-class Missing(Retryable):
-    """The topic, or its partition, is not there. What it will hold is new from the beginning."""
-
-
 @contextmanager
 def missing_told() -> Iterator[None]:
-    """A topic that is not there may be made, or made again: Missing instead of Permanent."""
+    """A topic that is not there may be made, or made again: Absent instead of Permanent."""
     from aiokafka.errors import UnknownTopicOrPartitionError
 
     try:
         yield
     except Permanent as exc:
         if isinstance(exc.__cause__, UnknownTopicOrPartitionError):
-            raise Missing(str(exc)) from exc
+            raise Absent(str(exc)) from exc
         raise
 
 
@@ -252,7 +248,7 @@ class Partition(Reader):
     async def begin(self) -> bytes | None:
         if self._at.partition not in (self.consumer.partitions_for_topic(self.topic) or ()):
             hint = "add it, or correct its number"
-            raise Missing(f"{self.place}: it has no partition {self._at.partition}: {hint}")
+            raise Absent(f"{self.place}: it has no partition {self._at.partition}: {hint}")
         with translated(self.place):
             async with asyncio.timeout(ASK):
                 offset = await self._first()

@@ -4,7 +4,8 @@ Spec      EventSource.spec.file.<eventName>
 Payload   {name, op, metadata}; op is a bit mask: CREATE 1, WRITE 2, REMOVE 4, RENAME 8, CHMOD 16; name is the
           whole path, with polling the base name
 Delivery  at least once: what was seen of the folder is stored with the events, and what changed while the
-          source was down is told when it starts again. Files that are there at the first start are not told
+          source was down is told when it starts again. Files that are there at the first start are not told;
+          a folder that is not there then is taken for an empty one
 Settling  CREATE and WRITE come once the file has kept its size and time for `settleDuration`
 Library   watchfiles (extra `files`)
 Upstream  pkg/eventsources/sources/file/start.go
@@ -25,7 +26,7 @@ from pydantic import Field
 from events.aio import Group
 from events.api.common import NonEmpty, Problem, check_duration
 from events.api.eventsource import FilteredSourceConfig, WatchPath
-from events.errors import Retryable
+from events.errors import Absent, Retryable
 from events.sources._base import Emit, Replay, Source
 from events.sources._folder import (
     OPERATIONS,
@@ -33,6 +34,7 @@ from events.sources._folder import (
     Entry,
     Ledger,
     Listing,
+    empty_without,
     matcher,
     payload,
     seconds,
@@ -86,7 +88,8 @@ class FileSource(Source[FileConfig]):
         settle = seconds(cfg.settle_duration, SETTLE) if cfg.event_type in {"CREATE", "WRITE"} else 0.0
         ledger = Ledger((spec.directory, spec.path, spec.path_regexp), matcher(spec), settle)
         ledger.restore(await self.ctx.cursor())
-        await asyncio.to_thread(listed, spec.directory)
+        async with empty_without(self.ctx, emit, ledger):
+            await asyncio.to_thread(listed, spec.directory)
         async with self._woken() as woken:
             while True:
                 woken.clear()
@@ -150,14 +153,13 @@ async def watch(folder: str, woken: Woken) -> None:
 
 
 def listed(folder: str) -> Listing:
-    """What lies in the folder, links not followed. Raises Retryable."""
+    """What lies in the folder, links not followed. Raises Retryable, Absent."""
     try:
         with os.scandir(folder) as found:
             return {entry.name: state for entry in found if (state := state_of(entry)) is not None}
     except FileNotFoundError as exc:
-        raise Retryable(
-            f"folder {folder} does not exist: make it, or change watchPathConfig.directory"
-        ) from exc
+        hint = "make it, or change watchPathConfig.directory"
+        raise Absent(f"folder {folder} does not exist: {hint}") from exc
     except NotADirectoryError as exc:
         raise Retryable(f"{folder} is not a folder: change watchPathConfig.directory") from exc
     except PermissionError as exc:

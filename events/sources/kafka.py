@@ -39,10 +39,10 @@ from events.clients.kafka import Brokers, start, stop
 from events.clients.kafka_guard import Gate
 from events.clients.kafka_settings import consumer_settings
 from events.clients.schema_registry import Registry, Schemas
-from events.errors import Permanent
+from events.errors import Absent, Permanent
 from events.lang.json_parts import body_json, metadata_json
 from events.sources._base import Emit, Payload, Replay, Source, SourceContext
-from events.sources._kafka import Group, Missing, Partition, Reader, missing_told
+from events.sources._kafka import Group, Partition, Reader, missing_told
 from events.sources._queue import BATCH_MESSAGES, malformed, store
 
 if TYPE_CHECKING:
@@ -120,7 +120,7 @@ class KafkaSource(Source[KafkaConfig]):
         try:
             with missing_told():
                 await self._run(emit)
-        except Missing:
+        except Absent:
             self._begun = True
             raise
 

@@ -43,6 +43,7 @@ from events.clients.s3_records import Record, Wanted, record_id, records
 from events.clients.s3_seen import Listed, Seen
 from events.clients.sqs import Message, Place, Queue, check_wait
 from events.clients.sqs_consumer import Consumer, Malformed, Rules
+from events.errors import Absent
 from events.lang.duration import parse_duration
 from events.lang.json_parts import metadata_json
 from events.sources._base import Emit, Payload, Replay, Source, SourceContext
@@ -195,10 +196,7 @@ class S3Source(Source[S3Config]):
         bucket = Bucket(self._account, self._wanted)
         seen = Seen.read(bucket.scope, await self.ctx.cursor())
         if seen is None:
-            seen = Seen(bucket.scope)
-            if self.cfg.poll is None or self.cfg.poll.start_at != "oldest":
-                await all_told(await clients.get("s3", self._account), bucket, seen)
-            await emit((), seen.cursor())
+            seen = await self._begin(clients, bucket, emit)
         while True:
             client = await clients.get("s3", self._account)
             found = await look(client, bucket, seen)
@@ -206,6 +204,18 @@ class S3Source(Source[S3Config]):
             await self._tell(found, seen, emit)
             if found.more is None:
                 await asyncio.sleep(self.cfg.interval)
+
+    async def _begin(self, clients: Clients, bucket: Bucket, emit: Emit) -> Seen:
+        """At the first start. A bucket that is not there counts as empty: what comes with it is new."""
+        seen = Seen(bucket.scope)
+        try:
+            if self.cfg.poll is None or self.cfg.poll.start_at != "oldest":
+                await all_told(await clients.get("s3", self._account), bucket, seen)
+        except Absent:
+            await emit((), seen.cursor())
+            raise
+        await emit((), seen.cursor())
+        return seen
 
     async def _tell(self, found: Round, seen: Seen, emit: Emit) -> None:
         """Emit what is new, each batch with what is told then."""

@@ -4,7 +4,8 @@ Spec      EventSource.spec.sftp.<eventName>
 Payload   {name, op, metadata}; op is 1 for CREATE (also of a file that changed), 4 for REMOVE; name is the
           base name
 Delivery  at least once: what was seen of the folder is stored with the events, and what changed while the
-          source was down is told when it starts again. Files that are there at the first start are not told
+          source was down is told when it starts again. Files that are there at the first start are not told;
+          a folder that is not there then is taken for an empty one
 Settling  CREATE comes once the file has kept its size and time for `settleDuration`
 Host key  `knownHosts`, else the public key beside the private one in sshKeySecret, else the key of the first
           connection: it is stored, and a server with another one gets no login
@@ -26,7 +27,17 @@ from events.clients.secrets import secret
 from events.clients.sftp import HostKeys, Login, connected, folder_listing
 from events.errors import Permanent
 from events.sources._base import Emit, Replay, Source
-from events.sources._folder import Change, Entry, Ledger, Listing, matcher, payload, seconds, tell
+from events.sources._folder import (
+    Change,
+    Entry,
+    Ledger,
+    Listing,
+    empty_without,
+    matcher,
+    payload,
+    seconds,
+    tell,
+)
 
 if TYPE_CHECKING:
     import asyncssh
@@ -93,7 +104,8 @@ class SFTPSource(Source[SFTPConfig]):
         async with connected(login, hosts, self.ctx.sessions) as client:
             self._learn(ledger, hosts)
             while True:
-                listing = await self._listing(client, login.server)
+                async with empty_without(self.ctx, emit, ledger):
+                    listing = await self._listing(client, login.server)
                 step = await asyncio.to_thread(ledger.look, listing, clock(), self.ctx.now_ns())
                 if step is not None:
                     await tell(self.ctx, emit, ledger, step, self._event)

@@ -113,6 +113,24 @@ async def refused(raw: dict[str, Any]) -> str:
     return str(caught.value)
 
 
+@pytest.mark.parametrize("again", [False, True], ids=["waiting", "started-again"])
+async def test_what_comes_with_a_folder_that_was_missing_is_told(tmp_path: Path, again: bool):
+    folder = tmp_path / "later"
+    async with rigged() as rig:
+        await rig.start("file", config(folder, "CREATE"), wait=False, supervised=True)
+        async with asyncio.timeout(5):
+            while not rig.failures:
+                await asyncio.sleep(0.01)
+        if again:
+            await rig.stop()
+        folder.mkdir()
+        (folder / "a.txt").write_text("x")
+        if again:
+            await rig.start("file", config(folder, "CREATE"))
+        await rig.until(1)
+        assert [one["name"] for one in rig.data] == [f"{folder}/a.txt"]
+
+
 async def test_a_folder_that_is_missing_is_named(tmp_path: Path):
     gone = tmp_path / "gone"
     text = await refused(config(gone, "CREATE"))

@@ -341,6 +341,20 @@ async def test_a_clock_that_is_wrong_for_a_while(
     assert str(rig.failures[0]).endswith("; set the clock of this machine")
 
 
+@pytest.mark.servers("minio")
+async def test_what_comes_with_a_bucket_that_was_missing_is_told(minio: Cloud):
+    name = unique("later")
+    async with rigged({**SECRETS, **LOGIN}) as rig:
+        await rig.start("s3", raw_of(minio, name), wait=False, supervised=True)
+        async with asyncio.timeout(10):
+            while not rig.failures:
+                await asyncio.sleep(0.01)
+        await minio.bucket(name)
+        await minio.put(name, ["a"])
+        await rig.until(1)
+        assert keys(rig) == ["a"]
+
+
 async def test_a_login_that_may_not_and_a_server_that_is_down():
     target = Target()
     async with rigged(SECRETS) as rig, serving(target.handle) as url:

@@ -177,6 +177,19 @@ async def test_a_server_that_says_nothing(server: SFTPServer, monkeypatch: pytes
     assert text == f"{SERVER}: ConnectionLost: the session broke"
 
 
+async def test_what_comes_with_a_folder_that_was_missing_is_told(server: SFTPServer):
+    folder = server.root / "later"
+    async with rigged(secrets(server)) as rig:
+        await rig.start("sftp", config(folder="/later"), wait=False, supervised=True)
+        async with asyncio.timeout(10):
+            while not rig.failures:
+                await asyncio.sleep(0.01)
+        folder.mkdir()
+        (folder / "a.csv").write_text("x")
+        await rig.until(1)
+        assert [data["name"] for data in rig.data] == ["a.csv"]
+
+
 async def test_a_folder_that_is_missing(server: SFTPServer):
     text = await refused(Retryable, secrets(server), config(folder="/gone"))
     assert text == f"{SERVER}: folder /gone does not exist: make it, or change watchPathConfig.directory"
