@@ -13,9 +13,10 @@ import asyncio
 import random
 from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
 from typing import Generic, TypeVar
 
-from events.aio import backoff
+from events.aio import Group, backoff
 from events.errors import Retryable, TooLarge
 from events.sources._base import Emit, Payload, SourceContext
 
@@ -23,6 +24,9 @@ BATCH_MESSAGES, BATCH_BYTES = 256, 1 << 20
 """Most that goes into one `emit`; one message may be larger than the bytes."""
 
 BUFFER_MESSAGES, BUFFER_BYTES = 10_000, 64 << 20
+
+LAST_SECONDS = 1.5
+"""How long a source that stops goes on handing over what waits."""
 
 
 async def store(
@@ -90,7 +94,7 @@ class Waiting(Generic[Item]):
     def __init__(self, messages: int, size_bytes: int = BUFFER_BYTES) -> None:
         self._messages, self._size_bytes = messages, size_bytes
         self._items: deque[tuple[Item, int]] = deque()
-        self._bytes = 0
+        self._bytes = self._done = 0
         self._some, self._less = asyncio.Event(), asyncio.Event()
 
     def __len__(self) -> int:
@@ -115,6 +119,13 @@ class Waiting(Generic[Item]):
         self._bytes += size
         self._some.set()
 
+    async def handled(self) -> None:
+        """Waits until all that is there now was handled."""
+        end = self._done + len(self._items)
+        while self._done < end:
+            self._less.clear()
+            await self._less.wait()
+
     async def run(self, handle: Callable[[list[Item]], Awaitable[object]]) -> None:
         """Hand over what was put, in order, in batches. Never ends; raises what `handle` raises."""
         while True:
@@ -136,6 +147,7 @@ class Waiting(Generic[Item]):
 
     def _forget(self, count: int) -> None:
         self._bytes -= sum(self._items.popleft()[1] for _ in range(count))
+        self._done += count
         if not self._items:
             self._some.clear()
         self._less.set()
@@ -169,10 +181,24 @@ class Buffer:
             )  # fmt: skip
 
     async def run(self, emit: Emit) -> None:
-        """Hand over what was put, in order, in batches. A bus that is away is waited for. Never ends."""
+        """Hand over what was put, in order, in batches. A bus that is away is waited for.
+
+        Ends by cancellation only, after what waits then: the remote side has forgotten it. No batch is cut
+        off in the middle: it would be stored twice. What the bus does not take within LAST_SECONDS stays.
+        """
 
         async def handle(batch: list[Payload]) -> None:
             await insist(self._ctx, emit, batch)
             self._full = False
 
-        await self._waiting.run(handle)
+        tasks = Group(lambda *_: None)  # raised below
+        work = tasks.start("hand over", self._waiting.run(handle))
+        try:
+            await asyncio.wait([work])
+            work.result()
+        finally:
+            if not work.done():
+                with suppress(TimeoutError):
+                    async with asyncio.timeout(LAST_SECONDS):
+                        await self._waiting.handled()
+            await tasks.aclose()

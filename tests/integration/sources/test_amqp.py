@@ -228,6 +228,22 @@ async def test_a_source_that_stops_gives_back_what_it_had(
     await channel.queue_delete(name)
 
 
+async def test_what_the_broker_has_forgotten_is_stored_when_the_source_stops(
+    rabbitmq_server: RabbitMQ, channel: AbstractChannel, name: str
+):
+    async with rigged() as rig:
+        await begin(rig, rabbitmq_server, name, consume={"autoAck": True})
+        rig.hold.clear()
+        await send(channel, name, b"a", b"b", b"c")
+        await rig.asked.wait()
+        while await waiting(channel, name):
+            await asyncio.sleep(0.01)
+        await asyncio.sleep(0.1)
+        asyncio.get_running_loop().call_later(0.1, rig.hold.set)
+        await rig.stop()
+        assert [one["body"] for one in rig.data] == ["YQ==", "Yg==", "Yw=="]
+
+
 async def test_without_blocks_the_queue_is_the_sources_own(
     rabbitmq_server: RabbitMQ, channel: AbstractChannel, name: str
 ):

@@ -101,6 +101,41 @@ async def test_the_buffer_waits_for_the_bus():
         assert rig.ready.is_set()
 
 
+async def test_what_waits_when_the_source_stops_is_stored_once():
+    async with rigged() as rig:
+        rig.hold.clear()
+        buffer = Buffer(rig.context())
+        buffer.put(Payload(b"a"))
+        running = rig._tasks.start("buffer", buffer.run(rig.emit))
+        await rig.asked.wait()
+        buffer.put(Payload(b"b"))
+        running.cancel()
+        for _ in range(5):
+            await asyncio.sleep(0)
+        assert not running.done()
+        rig.hold.set()
+        await asyncio.wait([running])
+        assert texts(rig) == ["a", "b"]
+        assert running.cancelled()
+
+
+async def test_a_bus_that_does_not_store_holds_no_stop_up(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr("events.sources._queue.LAST_SECONDS", 0.01)
+    async with rigged() as rig:
+        rig.hold.clear()
+        buffer = Buffer(rig.context())
+        buffer.put(Payload(b"a"))
+        running = rig._tasks.start("buffer", buffer.run(rig.emit))
+        await rig.asked.wait()
+        running.cancel()
+        await asyncio.wait([running])
+        assert texts(rig) == []
+        rig.hold.set()
+        rig._tasks.start("again", buffer.run(rig.emit))
+        await rig.until(1)
+        assert texts(rig) == ["a"], "it is there for the next run"
+
+
 async def test_a_message_that_cannot_become_an_event_is_counted_and_told(caplog: pytest.LogCaptureFixture):
     async with rigged() as rig:
         malformed(rig.context(), "a message of channel 'c'", ValueError("not valid JSON"))
