@@ -62,10 +62,12 @@ jetstream {{ store_dir: "{self._data or self.folder / "jetstream"}", {bound} }}
 class Node(Nats):
     """One of a cluster: ready when it knows the leader of all streams (its health page says so too early)."""
 
-    def __init__(self, extra: str, max_file: int | None, route: int, routes: list[int]) -> None:
+    def __init__(
+        self, extra: str, max_file: int | None, route: int, routes: list[int], data: Path | None
+    ) -> None:
         listed = ", ".join(f'"nats://127.0.0.1:{port}"' for port in routes)
         cluster = f'cluster {{ name: "three", listen: "127.0.0.1:{route}", routes: [{listed}] }}'
-        super().__init__(f"{cluster}\n{extra}", max_file=max_file)
+        super().__init__(f"{cluster}\n{extra}", max_file=max_file, data=data)
 
     def ready(self) -> bool:
         told = page(f"{self.monitoring}/jsz")
@@ -73,11 +75,11 @@ class Node(Nats):
 
 
 class NatsCluster(Cluster[Node]):
-    """Three nodes."""
+    """Three nodes; `data` is where the first one keeps its data."""
 
-    def __init__(self, extra: str = "", *, max_file: int | None = None) -> None:
+    def __init__(self, extra: str = "", *, max_file: int | None = None, data: Path | None = None) -> None:
         super().__init__()
-        self._extra, self._max_file = extra, max_file
+        self._extra, self._max_file, self._data = extra, max_file, data
 
     @property
     def url(self) -> str:
@@ -90,4 +92,8 @@ class NatsCluster(Cluster[Node]):
 
     def make(self) -> list[Node]:
         routes = free_ports(3)
-        return [Node(self._extra, self._max_file, route, routes) for route in routes]
+        places = [self._data, None, None]
+        return [
+            Node(self._extra, self._max_file, route, routes, data)
+            for route, data in zip(routes, places, strict=True)
+        ]

@@ -48,7 +48,7 @@ async def opened(url: str, name: str, **given: Any) -> AsyncIterator[JetStreamBu
 
 async def api(url: str, call: str, body: dict[str, Any] | None = None) -> dict[str, Any]:
     client = Client()
-    await client.connect(url)
+    await client.connect(url.split(","))
     answer = await client.request(f"$JS.API.{call}", json.dumps(body).encode() if body else b"", timeout=5)
     await client.close()
     found: dict[str, Any] = json.loads(answer.data)
@@ -174,8 +174,11 @@ async def test_a_store_with_no_room_left(own: Own[Nats], name: str):
         assert (await read_all(bus, [TOPIC])).ids == [*accepted[-5:], "after"]
 
 
-async def test_a_disk_that_is_really_full(small_disk: Disks, own: Own[Nats], name: str):
+async def test_a_disk_that_is_really_full(
+    small_disk: Disks, own: Own[Nats], name: str, monkeypatch: pytest.MonkeyPatch
+):
     """The server says nothing to who publishes then, and takes nothing more until it is started again."""
+    monkeypatch.setattr("events.bus.jetstream_sender.TIMEOUT", 2.0)
     disk = small_disk(16 << 20)
     server = own(Nats(max_file=1 << 30, data=disk.place / "jetstream"))
     async with opened(server.url, name) as bus, following(bus) as follower:
@@ -433,6 +436,32 @@ async def served_elsewhere(bus: JetStreamBus, leader: str) -> tuple[LogReader, s
         if there is not None and there["cluster"]["leader"] != leader:
             return reader, there["cluster"]["leader"]
         await reader.aclose()
+
+
+async def test_the_others_take_over_from_a_node_whose_disk_is_full(
+    small_disk: Disks, name: str, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr("events.bus.jetstream_sender.TIMEOUT", 2.0)
+    disk, settings = small_disk(16 << 20), StreamSettings(replicas=3)
+    with NatsCluster(max_file=1 << 30, data=disk.place / "jetstream") as cluster:
+        small = cluster.nodes[0]
+        async with opened(cluster.url, name, settings=settings) as bus, following(bus) as follower:
+
+            async def leads() -> bool:
+                info = await again(lambda: bus._api.info(bus._names.events))
+                return bool(info["cluster"].get("leader") == small.label)
+
+            async with asyncio.timeout(PATIENCE):
+                while not await leads():
+                    wanted = {"placement": {"preferred": small.label}}
+                    await api(cluster.url, f"STREAM.LEADER.STEPDOWN.{bus._names.events}", wanted)
+                    await asyncio.sleep(0.5)
+            for number in range(120):
+                await again(lambda number=number: bus.publish([event(f"{number}", data=bytes(200_000))]))
+            assert "critical write error" in small.new_log
+            assert not await leads()
+            await until(lambda: bus.health().ready)
+            await until(lambda: follower.seen.ids == [f"{number}" for number in range(120)])
 
 
 # leases
