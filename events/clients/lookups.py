@@ -76,7 +76,7 @@ async def connected(infos: Sequence[Any], make: Callable[[Any], socket.socket]) 
 
 
 class Attempts:
-    """Connects to addresses of one host. Each attempt closes its own socket once the loop has let go of it."""
+    """Connects to addresses of one host. Each attempt closes its socket itself, once the loop let it go."""
 
     def __init__(self, make: Callable[[Any], socket.socket]) -> None:
         self._make = make
