@@ -135,8 +135,10 @@ class OwnedShard:
         """Store what was accepted, unless the lease is lost, and end."""
         self._closing = True
         self._wake.set()
-        await asyncio.wait([self._task])
-        await abandon(self._producer)
+        try:
+            await asyncio.wait([self._task])
+        finally:
+            await abandon(self._producer)
 
     async def _run(self) -> None:
         while self._waiting or not self._closing:

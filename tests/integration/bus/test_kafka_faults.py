@@ -83,6 +83,34 @@ async def test_a_claim_that_was_cut_off_halfway_holds_nobody_up(
         await holder.commit(1, held.epoch, Changes(records={"a": b"1"}))
 
 
+async def test_who_stops_waiting_for_a_lease_leaves_no_producer_of_the_former_one(
+    kafka_server: Kafka, monkeypatch: pytest.MonkeyPatch
+):
+    """Its last commit has no answer yet; the process ends, or gives the shard away."""
+
+    async def hang(producer: AIOKafkaProducer, topics: Mapping[str, Sequence[Batch]]) -> None:
+        await asyncio.Event().wait()
+
+    async with opened(kafka_server.brokers) as bus:
+        lease = await bus.lease("shard/0")
+        producer = bus._owner._owned[0]._producer
+        monkeypatch.setattr("events.bus.kafka_shard.transact", hang)
+        monkeypatch.setattr("events.bus.kafka_shard.PATIENCE", 2.0)
+        committing = asyncio.get_running_loop().create_task(
+            bus.commit(0, lease.epoch, Changes(records={"a": b"1"}))
+        )
+        await asyncio.sleep(0.1)
+        lease.lost.set()
+        taking = asyncio.get_running_loop().create_task(bus.lease("shard/0"))
+        await asyncio.sleep(0.3)
+        taking.cancel()
+        await asyncio.wait([taking])
+        assert producer._closed
+        monkeypatch.undo()
+        committing.cancel()
+        await asyncio.wait([committing])
+
+
 @pytest.mark.parametrize("fault", ["cut", "black_hole", "refuse"])
 async def test_a_broken_network_heals(own: Own[Kafka], fault: str):
     broker = Kafka()
