@@ -1,8 +1,9 @@
 """sns: notifications of one Amazon SNS topic, over HTTP.
 
-The endpoint is subscribed to the topic at the start when webhook.url says where it is seen from outside, and
-confirms what SNS asks it to confirm. Messages of other topics are refused. It stays subscribed when the
-source stops: SNS repeats what it could not deliver.
+The endpoint is subscribed to the topic when webhook.url says where it is seen from outside: at the start, and
+every ten minutes, since a topic that is made anew has no subscriptions. It confirms what SNS asks it to
+confirm. Messages of other topics are refused. It stays subscribed when the source stops: SNS repeats what it
+could not deliver.
 
 Spec      EventSource.spec.sns.<eventName>
 Payload   {header, body, metadata}; body is the envelope that SNS sent, or with raw delivery the message
@@ -49,8 +50,9 @@ class SNSConfig(AWSSourceConfig, HookSourceConfig):
         return f"{hook.url.rstrip('/')}/{hook.endpoint.lstrip('/')}" if hook.url else ""
 
 
-RETRY = 30.0
-"""Seconds until the next try when the subscription could not be made."""
+RETRY, AGAIN = 30.0, 600.0
+"""Seconds until the subscription is made again: one that could not be made, and one that was. To subscribe
+what is subscribed changes nothing, and a topic that is deleted takes its subscriptions with it."""
 
 ANSWERS_WITHIN = 30.0
 """Seconds for a request to SNS."""
@@ -157,12 +159,12 @@ class SNSSource(Source[SNSConfig]):
         return translated(f"SNS topic {self.cfg.topic_arn} ({self.cfg.endpoint or self.cfg.region})")
 
     async def _subscribe(self) -> None:
-        """Until it is made. What is wrong is told, and deliveries are taken all the same."""
-        if not self.cfg.address:
-            return
-        while not await self._subscribed():
-            await asyncio.sleep(RETRY)
-        self.ctx.ready()
+        """Again and again. What is wrong is told, and deliveries are taken all the same."""
+        while self.cfg.address:
+            made = await self._subscribed()
+            if made:
+                self.ctx.ready()
+            await asyncio.sleep(AGAIN if made else RETRY)
 
     async def _subscribed(self) -> bool:
         topic, address = self.cfg.topic_arn, self.cfg.address

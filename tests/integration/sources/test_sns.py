@@ -235,9 +235,7 @@ async def test_moto_delivers_after_the_source_has_subscribed(moto_server: Moto):
         hook = {"endpoint": "/in", "port": str(port), "url": f"http://127.0.0.1:{port}/"}
         raw = {"webhook": hook, "topicArn": topic, "region": "us-east-1", "endpoint": amazon.url, **KEYS}
         await rig.start("sns", raw)
-        async with asyncio.timeout(10):
-            while not (found := (await sns.list_subscriptions_by_topic(TopicArn=topic))["Subscriptions"]):
-                await asyncio.sleep(0.05)
+        found = await subscribed(sns, topic)
         assert [(one["Protocol"], one["Endpoint"]) for one in found] == [
             ("http", f"http://127.0.0.1:{port}/in")
         ]
@@ -248,6 +246,37 @@ async def test_moto_delivers_after_the_source_has_subscribed(moto_server: Moto):
         assert rig.emitted[0].id == sent["MessageId"]
         await rig.stop()
         assert (await sns.list_subscriptions_by_topic(TopicArn=topic))["Subscriptions"] == found, "it stays"
+
+
+@pytest.mark.servers("moto")
+async def test_a_topic_that_was_made_anew_is_subscribed_to_again(
+    moto_server: Moto, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr("events.sources.sns.AGAIN", 0.2)
+    monkeypatch.setattr("events.sources.sns.RETRY", 0.2)
+    async with cloud(moto_server.url) as amazon, rigged(SECRETS) as rig:
+        sns, name = await amazon.api("sns"), unique("topic")
+        topic = (await sns.create_topic(Name=name))["TopicArn"]
+        port = free_port()
+        hook = {"endpoint": "/in", "port": str(port), "url": f"http://127.0.0.1:{port}/"}
+        raw = {"webhook": hook, "topicArn": topic, "region": "us-east-1", "endpoint": amazon.url, **KEYS}
+        await rig.start("sns", raw)
+        await subscribed(sns, topic)
+        await sns.delete_topic(TopicArn=topic)
+        await sns.create_topic(Name=name)
+        await subscribed(sns, topic)
+        await sns.publish(TopicArn=topic, Message="hello")
+        await rig.until(1)
+        await asyncio.sleep(0.5)
+        assert len(await subscribed(sns, topic)) == 1, "to subscribe again changes nothing"
+
+
+async def subscribed(sns: Any, topic: str) -> list[Any]:
+    """The subscriptions, once there are some."""
+    async with asyncio.timeout(10):
+        while not (found := (await sns.list_subscriptions_by_topic(TopicArn=topic))["Subscriptions"]):
+            await asyncio.sleep(0.05)
+    return found
 
 
 async def test_at_another_endpoint_the_api_confirms():
