@@ -6,11 +6,13 @@ Payload   {contentType, contentEncoding, deliveryMode, priority, correlationId, 
 Delivery  at least once with `consume.autoAck: false`: a message is acknowledged only after the bus has
           stored the event; one that can never become an event is rejected, so that a dead-letter exchange
           gets it. At most once with autoAck, which is also the default
+Binding   made anew every minute: an exchange that is deleted takes the binding with it, and nobody is told
 Upstream  pkg/eventsources/sources/amqp/start.go
 """
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 from collections.abc import Iterable
 from datetime import UTC, datetime
@@ -113,6 +115,9 @@ class AMQPConfig(BrokerSourceConfig):
 PREFETCH = 512
 """Two batches: one is being stored, the next one is on its way."""
 
+BIND_AGAIN = 60.0
+"""Seconds between two declarations; one that is there already costs an answer."""
+
 NO_TIME = datetime(1, 1, 1, tzinfo=UTC)
 """What upstream shows when a message has no timestamp."""
 
@@ -143,10 +148,17 @@ class AMQPSource(Source[AMQPConfig]):
         async with opened(self._broker(), self.ctx.secrets, self.ctx.sessions) as channel:
             with translated(channel.place):
                 queue = await declare(channel, self.cfg, arguments)
-            if self._consume.auto_ack:
-                await self._passing(channel, queue, emit)
-            else:
-                await self._keeping(channel, queue, emit)
+            work = self._passing if self._consume.auto_ack else self._keeping
+            await together(work=work(channel, queue, emit), bound=self._stay_bound(channel, queue))
+
+    async def _stay_bound(self, channel: Channel, queue: str) -> None:
+        """For ever. Raises Retryable, Permanent."""
+        while self.cfg.exchange_name:
+            await asyncio.sleep(BIND_AGAIN)
+            with translated(channel.place):
+                await declare_exchange(channel, self.cfg)
+                await bind(channel, self.cfg, queue)
+        await asyncio.Event().wait()
 
     def _broker(self) -> Broker:
         cfg, auth = self.cfg, self.cfg.auth
@@ -218,24 +230,31 @@ def table(text: str) -> dict[str, Any] | None:
 async def declare(channel: Channel, cfg: AMQPConfig, arguments: dict[str, Any] | None) -> str:
     """Exchange, queue and binding; the queue's name. The default exchange is there, bound to every queue."""
     how = cfg.queue_declare or QueueDeclare(exclusive=True)
-    exchange = cfg.exchange_declare or ExchangeDeclare(durable=True)
     if cfg.exchange_name:
-        await channel.use.exchange_declare(
-            cfg.exchange_name, exchange_type=cfg.exchange_type, durable=exchange.durable,
-            auto_delete=exchange.auto_delete, internal=exchange.internal, nowait=exchange.no_wait,
-            timeout=TIMEOUT,
-        )  # type: ignore[call-overload] # fmt: skip
+        await declare_exchange(channel, cfg)
     made = await channel.use.queue_declare(
         how.name, durable=how.durable, auto_delete=how.auto_delete, exclusive=how.exclusive,
         nowait=how.no_wait and bool(how.name), arguments=arguments, timeout=TIMEOUT,
     )  # type: ignore[call-overload] # fmt: skip
     queue: str = how.name or made.queue
     if cfg.exchange_name:
-        nowait = bool(cfg.queue_bind and cfg.queue_bind.no_wait)
-        await channel.use.queue_bind(
-            queue, cfg.exchange_name, cfg.routing_key, nowait=nowait, timeout=TIMEOUT
-        )  # type: ignore[call-overload] # fmt: skip
+        await bind(channel, cfg, queue)
     return queue
+
+
+async def declare_exchange(channel: Channel, cfg: AMQPConfig) -> None:
+    how = cfg.exchange_declare or ExchangeDeclare(durable=True)
+    await channel.use.exchange_declare(
+        cfg.exchange_name, exchange_type=cfg.exchange_type, durable=how.durable,
+        auto_delete=how.auto_delete, internal=how.internal, nowait=how.no_wait, timeout=TIMEOUT,
+    )  # type: ignore[call-overload] # fmt: skip
+
+
+async def bind(channel: Channel, cfg: AMQPConfig, queue: str) -> None:
+    nowait = bool(cfg.queue_bind and cfg.queue_bind.no_wait)
+    await channel.use.queue_bind(
+        queue, cfg.exchange_name, cfg.routing_key, nowait=nowait, timeout=TIMEOUT
+    )  # type: ignore[call-overload] # fmt: skip
 
 
 async def acknowledge(channel: Channel, stored: list[int], batch: list[int]) -> None:

@@ -302,6 +302,20 @@ async def test_a_queue_that_was_deleted_is_declared_anew(
         await channel.queue_delete(name)
 
 
+async def test_an_exchange_that_was_deleted_is_bound_again(
+    rabbitmq_server: RabbitMQ, channel: AbstractChannel, name: str, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr("events.sources.amqp.BIND_AGAIN", 0.1)
+    async with rigged() as rig:
+        await begin(rig, rabbitmq_server, name)
+        await channel.exchange_delete(f"x{name}")
+        await channel.exchange_declare(f"x{name}", exchange_type="topic", auto_delete=True)
+        await asyncio.sleep(0.5)
+        await send(channel, name, b"a")
+        await rig.until(1)
+        assert not rig.task.done()
+
+
 async def test_a_connection_that_is_cut_is_made_anew(
     rabbitmq_server: RabbitMQ, channel: AbstractChannel, name: str
 ):
