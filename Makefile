@@ -5,6 +5,8 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 # Many tests wait for servers and processes: more of them at once than there are processors.
 JOBS ?= 4
+# Tests start many processes: compiled modules are kept wherever that was switched off.
+unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: run test test-fast lint format bench crds docs lock clean
 
