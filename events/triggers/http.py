@@ -75,6 +75,9 @@ UNSENDABLE = re.compile(r"[\x00-\x08\x0a-\x1f\x7f\ud800-\udfff]")
 
 DEFAULT_TIMEOUT = 60
 
+MASKED = 4
+"""Characters that a secret has at least to be looked for in an answer."""
+
 
 class HTTPRequest(Request, kw_only=True):
     """Headers in the order in which they are set; later ones replace earlier ones of the same name."""
@@ -137,10 +140,11 @@ class HTTPTrigger(Trigger[HTTPConfig, HTTPRequest]):
             session, Sending(request.method, request.url, headers, body, request.timeout, private),
             lanes=self.ctx.sessions.lanes if request.tls is None else None,
         )  # fmt: skip
+        said = answer.text.decode(errors="replace")
         return Outcome(
             after=retry_after(answer.headers.get("retry-after", ""), self.ctx.now_ns()),
-            status=answer.status, detail=f"{answer.status} {answer.text.decode(errors='replace')}".rstrip(),
-            link=shown(request.url),
+            status=answer.status, link=shown(request.url),
+            detail=f"{answer.status} {masked(said, hidden.values())}".rstrip(),
         )  # fmt: skip
 
     async def _secret_headers(self, request: HTTPRequest) -> dict[str, str]:
@@ -151,6 +155,14 @@ class HTTPTrigger(Trigger[HTTPConfig, HTTPRequest]):
             token = b64encode(f"{user}:{password}".encode(errors="surrogateescape")).decode()
             found["Authorization"] = f"Basic {token}"
         return found
+
+
+def masked(text: str, hidden: Iterable[str]) -> str:
+    """The text for the record: a target may tell us what we sent."""
+    for value in hidden:
+        for part in (value, value.partition(" ")[2]):  # `Bearer TOKEN`, and TOKEN
+            text = text.replace(part, "***") if len(part) >= MASKED else text
+    return text
 
 
 def checked_url(url: str) -> str:

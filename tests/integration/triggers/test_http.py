@@ -88,6 +88,22 @@ async def test_half_of_a_basic_login_is_empty_text():
     ]
 
 
+async def test_a_target_that_tells_what_it_was_sent_tells_no_secret():
+    async def echo(request: web.BaseRequest) -> web.Response:
+        token = request.headers["Authorization"].partition(" ")[2]
+        return web.json_response({"headers": dict(request.headers), "token": token})
+
+    header = {"name": "X-Key", "valueFrom": {"secretKeyRef": {"name": "s", "key": "key"}}}
+    login = {"username": {"name": "s", "key": "user"}, "password": {"name": "s", "key": "key"}}
+    async with rigged({"s/key": "k3y-of-s", "s/user": "me"}) as rig, serving(echo) as url:
+        raw = {"url": url, "secureHeaders": [header], "basicAuth": login, "headers": {"X-Open": "shown"}}
+        outcome = await rig.run("http", raw)
+    assert "shown" in outcome.detail
+    assert '"X-Key": "***"' in outcome.detail
+    assert "k3y-of-s" not in outcome.detail
+    assert b64encode(b"me:k3y-of-s").decode() not in outcome.detail
+
+
 async def test_host_and_length_cannot_be_set_by_headers():
     raw = {
         "headers": {"host": "other", "Content-Length": "1", "Transfer-Encoding": "chunked"},
