@@ -37,10 +37,12 @@ takes. Each one is some megabytes, and keys that are renewed every hour make one
 """
 
 PASSING = frozenset({
-    "EC2ThrottledException", "InternalFailure", "KmsThrottled", "OverLimit", "PriorRequestNotComplete",
+    "EC2ThrottledException", "EFSIOException", "EFSMountConnectivityException",
+    "EFSMountTimeoutException", "InternalFailure", "KmsThrottled", "OverLimit", "PriorRequestNotComplete",
     "ProvisionedThroughputExceededException",
     "RequestLimitExceeded", "RequestThrottled", "RequestThrottledException", "RequestTimeout",
-    "RequestTimeoutException", "ServiceUnavailable", "SlowDown", "Throttling", "ThrottledException",
+    "RequestTimeoutException", "ResourceConflictException", "ServiceUnavailable", "SlowDown",
+    "SnapStartNotReadyException", "SnapStartTimeoutException", "Throttling", "ThrottledException",
     "ThrottlingException", "TooManyRequestsException", "TransactionInProgressException",
 })  # fmt: skip
 """Error codes after which the same request may be taken, whatever their HTTP status."""

@@ -104,6 +104,9 @@ async def test_an_answer_that_is_cut_off_is_tried_again():
         (500, "ServiceException", Retryable),
         (502, "EC2ThrottledException", Retryable),
         (400, "ThrottlingException", Retryable),
+        (409, "ResourceConflictException", Retryable),
+        (408, "EFSMountTimeoutException", Retryable),
+        (409, "SnapStartNotReadyException", Retryable),
     ],
 )
 async def test_errors_of_the_service(status: int, code: str, error: type[Exception]):
