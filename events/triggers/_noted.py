@@ -9,7 +9,10 @@ from events.kube._base import Object
 FIRINGS = "events-trigger/firings"
 """Annotation: ids of firings, newest first."""
 
-REMEMBERED = 8
+REMEMBERED = 64
+"""Firings, of 27 bytes each: as many as a trigger has in flight, all of which may change the object before
+the one whose answer was lost is tried again.
+"""
 
 
 def noted(obj: Object, firing: str) -> Object:

@@ -159,6 +159,20 @@ async def test_update_lays_the_object_over_the_live_one(
     assert found["metadata"]["uid"] == outcome.object["metadata"]["uid"]
 
 
+async def test_a_firing_is_remembered_while_all_others_change_the_object(client: Client, kube_namespace: str):
+    objects = RemoteObjects(client)
+    await objects.create({**MAP, "metadata": {"name": "settings"}, "data": {"n": ""}}, kube_namespace)
+    edit = parameter("n", "data.n", operation="append")
+    raw = config(kube_namespace, "update", liveObject=True, parameters=[edit])
+    async with rigged(objects=Lossy(client)) as rig:
+        with pytest.raises(Retryable):
+            await rig.run("k8s", raw, {"n": "x"}, event="lost")
+        for number in range(63):
+            await rig.run("k8s", raw, {"n": "."}, event=f"e{number}")
+        assert (await rig.run("k8s", raw, {"n": "x"}, event="lost")).repeated
+    assert (await live(objects, kube_namespace))["data"]["n"] == f"x{'.' * 63}"
+
+
 @pytest.mark.parametrize("operation", ["update", "patch"])
 async def test_changes_of_one_object_at_once_all_count(
     rig: Rig, objects: RemoteObjects, kube_namespace: str, operation: str
