@@ -111,9 +111,9 @@ def checked(answer: aiohttp.ClientResponse, text: bytes, what: str) -> Any:
     if answer.status < 300:
         return orjson.loads(text) if text else None
     message = f"{what}: {answer.status} {told(text)}".rstrip()
-    limited = answer.status == 429 or answer.headers.get("X-RateLimit-Remaining") == "0"
+    after = answer.headers.get("Retry-After", "")  # with a 403 too: the secondary rate limit
+    limited = answer.status == 429 or after or answer.headers.get("X-RateLimit-Remaining") == "0"
     if answer.status >= 500 or limited:
-        after = answer.headers.get("Retry-After", "")
         raise Retryable(message, float(after) if after.isdigit() else None)
     raise Permanent(message)
 
