@@ -19,7 +19,7 @@ from events.runtime.intake import Gate
 from events.runtime.outage import Outage, pauses
 from events.runtime.owners import MakeRunner, ShardOwner
 from events.runtime.shard import LEASE
-from events.runtime.sharing import Sharing
+from events.runtime.sharing import Sharing, in_short
 
 if TYPE_CHECKING:
     from events.runtime.plans import SensorPlan
@@ -53,6 +53,9 @@ class BusUnit:
         self.intake = Gate(bus, self.outage, lease_ttl)
         self.owners = [ShardOwner(bus, shard, make, self.outage) for shard in range(bus.shards)]
         self.sharing = Sharing(bus, self.owners, lease_ttl) if shared else None
+        self._takes_part = not shared
+        """Whether it owns shards: a process that has had no sensor leaves them to those that have some."""
+        self._shares = False
         self.refused: EventsError | None = None
         """Why it cannot be opened at all."""
         self._trouble = ""
@@ -77,8 +80,7 @@ class BusUnit:
         self._start_owners()
         await self._follow()
         self.intake.open = True
-        if self.sharing is not None:
-            self._tasks.start(f"bus/{self.bus.name}/sharing", self.sharing.run())
+        self._share()
         await self._watch()
 
     async def _open(self) -> None:
@@ -98,8 +100,17 @@ class BusUnit:
         log.error("bus %s: %s; it stays closed", self.bus.name, error)
 
     def _start_owners(self) -> None:
+        if not self._takes_part:
+            return
         for owner in self.owners:
             owner.start(self._tasks)
+        if self.intake.open:
+            self._share()
+
+    def _share(self) -> None:
+        if self.sharing is not None and self._takes_part and not self._shares:
+            self._shares = True
+            self._tasks.start(f"bus/{self.bus.name}/sharing", self.sharing.run())
 
     async def _follow(self) -> None:
         """Sensors first: an event that a source takes is seen by the sensors that came with it."""
@@ -143,7 +154,7 @@ class BusUnit:
     async def drain(self, deadline: float) -> None:
         """Stop reading, let what runs end, hand the shards over."""
         self._stopping = True
-        if self.sharing is not None:
+        if self.sharing is not None and self._shares:
             await self.sharing.leave()
         await asyncio.gather(*(owner.drain(deadline) for owner in self.owners))
 
@@ -162,6 +173,9 @@ class BusUnit:
 
     def replace(self, sensors: Sequence[SensorPlan]) -> None:
         """These are the sensors of this bus now."""
+        self._takes_part = self._takes_part or bool(sensors)
+        if self.sharing is not None:
+            self.sharing.sensors = in_short(sensors)
         for owner in self.owners:
             owner.replace([plan for plan in sensors if shard_of(plan.name, self.bus.shards) == owner.shard])
 
@@ -169,7 +183,7 @@ class BusUnit:
     def settled(self) -> bool:
         """Whether the newest sensors are at work, or cannot be for now."""
         return bool(self._trouble and not self._opened) or (
-            self.intake.open and all(owner.settled for owner in self.owners)
+            self.intake.open and all(owner.settled for owner in self._at_work())
         )
 
     @property
@@ -184,7 +198,10 @@ class BusUnit:
             return Health(False, self.outage.reason)
         if not self.intake.open:
             return Health(False, self.intake.reason)
-        return next((owner.health for owner in self.owners if not owner.health.ready), Health(True))
+        return next((owner.health for owner in self._at_work() if not owner.health.ready), Health(True))
+
+    def _at_work(self) -> Sequence[ShardOwner]:
+        return self.owners if self._takes_part else ()
 
     def state(self) -> dict[str, Any]:
         """For /readyz."""

@@ -5,6 +5,9 @@ taken at once. All of them write into one list (a cursor of the bus) how many ti
 what they hold; from it the richest learns of poorer ones and gives shards back, half of the difference,
 until nobody has two more than another. Only leases and epochs decide who may write: a list that is stale, or
 lost a line to another writer, costs fairness for some seconds and nothing else.
+
+The list also says which sensors each process has: an owner takes one that it does not know for one that was
+removed, so processes that differ for longer than an edit takes to reach all of them are told.
 """
 
 from __future__ import annotations
@@ -14,13 +17,18 @@ import logging
 import os
 import secrets
 import socket
+import zlib
 from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
 
 import msgspec
 
 from events.bus._base import Bus, Cursor
 from events.errors import EventsError
 from events.runtime.owners import ShardOwner
+
+if TYPE_CHECKING:
+    from events.runtime.plans import SensorPlan
 
 log = logging.getLogger(__name__)
 
@@ -41,14 +49,28 @@ FORGOTTEN = 8
 """Times the lease after which a line that does not change is removed."""
 
 
+EDIT = 60.0
+"""Seconds in which an edit has to reach all processes."""
+
+AWAY = 10.0
+"""Seconds after which a line that does not change says nothing of sensors, unless the lease is longer."""
+
+
 class Line(msgspec.Struct, frozen=True):
-    """One process in the list: how often it has written, and the shards that it holds."""
+    """One process in the list: how often it has written, the shards that it holds, its sensors in short."""
 
     beat: int
     holds: frozenset[int]
+    sensors: str = ""
 
 
 Lines = dict[str, Line]
+
+
+def in_short(sensors: Sequence[SensorPlan]) -> str:
+    """Tells sets of sensors apart; empty: there are none."""
+    text = "\n".join(sorted(f"{plan.name} {plan.revision}" for plan in sensors))
+    return f"{zlib.crc32(text.encode()):08x}" if text else ""
 
 
 class Seen:
@@ -74,6 +96,11 @@ class Sharing:
         self._others: dict[str, Seen] = {}
         self._given: set[int] = set()
         self._left = False
+        self.sensors = ""
+        """The sensors of this process, in short."""
+        self._alike_at: float | None = None
+        self._told = False
+        """Whether it was told that another process has others."""
 
     async def run(self) -> None:
         """Until cancelled or left."""
@@ -92,6 +119,7 @@ class Sharing:
         now = asyncio.get_running_loop().time()
         lines = await self._read()
         self._see(lines, now)
+        self._compare(now)
         await self._write(lines, now)
         return self._surplus(now)
 
@@ -134,11 +162,31 @@ class Sharing:
     async def _write(self, lines: Lines, now: float) -> None:
         self._beat += 1
         kept = {name: line for name, line in lines.items() if name == self.me or not self._gone(name, now)}
-        kept[self.me] = Line(self._beat, frozenset(self._mine()))
+        kept[self.me] = Line(self._beat, frozenset(self._mine()), self.sensors)
         await self._bus.publish([], Cursor(LIST, msgspec.msgpack.encode(kept)))
 
     def _gone(self, name: str, now: float) -> bool:
         return now - self._others[name].changed > FORGOTTEN * self._ttl
+
+    def _compare(self, now: float) -> None:
+        others = [
+            name
+            for name, seen in self._others.items()
+            if now - seen.changed <= max(self._ttl, AWAY) and seen.line.sensors not in {"", self.sensors}
+        ]
+        if not others:
+            if self._told:
+                log.info("%s: all processes have the same sensors again", self._bus.name)
+            self._alike_at, self._told = now, False
+            return
+        self._alike_at = now if self._alike_at is None else self._alike_at
+        if not self._told and now - self._alike_at > EDIT:
+            self._told = True
+            log.warning(
+                "%s: %s: other sensors than those of this process; a sensor misses what comes while somebody "
+                "who does not know it has its shard: give all of them the same manifests",
+                self._bus.name, ", ".join(sorted(name.rpartition(":")[0] for name in others)),
+            )  # fmt: skip
 
     # giving
 

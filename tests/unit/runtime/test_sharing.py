@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+import logging
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, cast
 
 import pytest
@@ -14,10 +15,11 @@ from events.errors import BusUnavailable
 from events.observability.metrics import Metrics
 from events.runtime.buses import BusUnit
 from events.runtime.outage import Outage
+from events.runtime.plans import SensorPlan
 from events.runtime.remote import Remote
 from events.runtime.scripts import Judge
 from events.runtime.shard import ShardRunner
-from events.runtime.sharing import HOLD_OFF, LIST
+from events.runtime.sharing import EDIT, HOLD_OFF, LIST
 from events.testing.sensors import Target, event, plan_of, sensor, trigger
 from events.testing.shared_bus import SharedBus, SharedLease, SharedLog
 from events.testing.virtual import now_ns, run_virtual
@@ -42,8 +44,8 @@ class Worker:
             bus, shard, target, Metrics(), judge, outage=outage, lease_ttl=LEASE, now_ns=now_ns
         )
 
-    def start(self) -> None:
-        self.unit.replace(SENSORS)
+    def start(self, sensors: Sequence[SensorPlan] = SENSORS) -> None:
+        self.unit.replace(sensors)
         self.unit.start()
 
     @property
@@ -68,10 +70,10 @@ class Floor:
         self.log, self.target = SharedLog(clock=now_ns), Target()
         self.workers: list[Worker] = []
 
-    def hire(self) -> Worker:
+    def hire(self, sensors: Sequence[SensorPlan] = SENSORS) -> Worker:
         worker = Worker(self.log, self.target)
         self.workers.append(worker)
-        worker.start()
+        worker.start(sensors)
         return worker
 
     def parts(self) -> list[int]:
@@ -125,6 +127,46 @@ def test_one_alone_has_everything_and_each_one_more_gets_its_part():
         assert all(worker.unit.health.ready for worker in floor.workers), "one that stands by is ready"
         held = sorted(shard for worker in floor.workers for shard in worker.shards)
         assert held == list(range(8))
+
+    scene(body)
+
+
+def test_one_that_has_sources_only_leaves_the_shards_to_those_that_have_sensors():
+    """It would take them for sensors that were removed."""
+
+    async def body(floor: Floor) -> None:
+        floor.hire()
+        await floor.until(lambda: floor.parts() == [8], 5)
+        other = floor.hire([])
+        await floor.until(lambda: other.unit.settled, 5)
+        await asyncio.sleep(10)
+        assert floor.parts() == [0, 8]
+        assert other.unit.health.ready
+        await other.unit.intake.publish([event("a1")])
+        await floor.until(lambda: len(floor.fired()) == len(SENSORS), 5)
+        other.start()
+        await floor.until(lambda: floor.parts() == [4, 4], 20)
+
+    scene(body)
+
+
+def test_processes_whose_sensors_differ_for_long_are_told_once(caplog: pytest.LogCaptureFixture):
+    caplog.set_level(logging.INFO)
+
+    def told(text: str) -> int:
+        return sum(text in record.getMessage() for record in caplog.records)
+
+    async def body(floor: Floor) -> None:
+        floor.hire()
+        other = floor.hire(SENSORS[1:])
+        floor.hire([])
+        await asyncio.sleep(EDIT - 5)
+        assert told("other sensors") == 0, "an edit that is on its way"
+        await asyncio.sleep(120)
+        assert told("other sensors") == 2, "once by each of the two"
+        other.start()
+        await asyncio.sleep(10)
+        assert told("the same sensors again") == 2
 
     scene(body)
 
