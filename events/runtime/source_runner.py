@@ -8,6 +8,7 @@ import logging
 import os
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import orjson
@@ -41,6 +42,10 @@ log = logging.getLogger(__name__)
 _prefix = os.urandom(4).hex()
 _numbers = itertools.count()
 
+
+LATER = 600.0
+"""Seconds until a source that gave up for good is tried again all the same: what was wrong may have been put
+right where nobody tells us, as a permission that was granted or a certificate that was renewed."""
 
 STANDBY = 1.0
 """Seconds without the lease after which another process is taken to have the source."""
@@ -120,10 +125,12 @@ class SourceRunner:
         return f"{'https' if secure else 'http'}://{self._host}:{port}/{endpoint.lstrip('/')}"
 
     async def run(self) -> None:
-        """Until cancelled. What gave up for good is tried again when one of its secrets is another."""
+        """Until cancelled. What gave up for good is tried again later, or when a secret of it is another."""
         while True:
             await supervise(self._run_once, self._report, self._pauses)
-            await self._secrets.changed()
+            with suppress(TimeoutError):
+                async with asyncio.timeout(LATER):
+                    await self._secrets.changed()
 
     async def _run_once(self) -> None:
         self.state, self.reason = "starting", ""
@@ -181,9 +188,9 @@ class SourceRunner:
         if isinstance(error, BusUnavailable):
             log.debug("event source %s: %s", self.label, error)
             return  # the bus tells, once for all its sources
-        again = "it stays down" if pause is None else f"again in {pause:.1f} s"
-        if pause is None and self._secrets:
-            again += " until its manifest or a secret of it changes"
+        again = f"again in {LATER if pause is None else pause:.1f} s"
+        if pause is None:
+            again += ", or when its manifest or a secret of it changes"
         trace = error if not isinstance(error, EventsError) else None
         log.error("event source %s (%s): %s; %s", self.label, self.kind, self.reason, again, exc_info=trace)
 

@@ -27,10 +27,6 @@ class SourceSecrets:
         self._secrets = secrets
         self._seen: dict[Ref, bytes] = {}
 
-    def __bool__(self) -> bool:
-        """Whether any was read."""
-        return bool(self._seen)
-
     async def read(self, ref: Ref) -> str:
         self._seen[ref] = b""
         value = await self._secrets.read(ref)

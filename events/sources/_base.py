@@ -88,7 +88,7 @@ class Source(ABC, Generic[Config]):
 
     @abstractmethod
     async def run(self, emit: Emit) -> None:
-        """Ends by cancellation only. Raises Retryable (restarted after a pause) or Permanent (stays down)."""
+        """Ends by cancellation only. Raises Retryable (restarted after a pause) or Permanent (long after)."""
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self.ctx.label}>"

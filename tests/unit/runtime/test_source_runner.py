@@ -292,6 +292,21 @@ def test_a_backoff_that_cannot_be_used_names_its_field(with_backoff: None):
     scene(body)
 
 
+def test_a_source_that_was_refused_for_good_is_tried_again_much_later(
+    fake_source: type[FakeSource], caplog: pytest.LogCaptureFixture
+):
+    """Somebody may have granted what it lacked."""
+
+    async def body(bus: MemoryBus) -> None:
+        fake_source.script = [raising(Permanent("not allowed"))]
+        one = await run_for(bus, fake_source, module.LATER + 1)
+        assert (fake_source.runs, one.state, one.reason) == (2, "ready", "")
+
+    scene(body)
+    said = "not allowed; again in 600.0 s, or when its manifest or a secret of it changes"
+    assert caplog.text.count(said) == 1
+
+
 def test_a_source_that_is_refused_for_good_stays_down_and_says_why(fake_source: type[FakeSource]):
     async def body(bus: MemoryBus) -> None:
         fake_source.script = [raising(Permanent("bad credentials"))]
