@@ -45,6 +45,8 @@ class Connection:
         self._link, self._broker = link, broker
         self._topic = ""
         self._granted: Callable[[], None] = lambda: None
+        self.resumed = False
+        """The broker goes on with the session of an earlier connection, and what was subscribed to in it."""
 
     async def login(self, login: tuple[str, str] | None) -> None:
         """Raises Retryable, Permanent."""
@@ -59,6 +61,7 @@ class Connection:
             raise Retryable(f"{broker.place}: the broker is not available now")
         if body[1]:
             raise Permanent(f"{broker.place}: {REFUSALS.get(body[1], f'refused with code {body[1]}')}")
+        self.resumed = bool(body[0] & packets.SESSION_PRESENT)
 
     async def subscribe(self, topic: str, qos: int, granted: Callable[[], None]) -> None:
         """Ask for messages; `granted` is called by `receive` when the broker agrees. Raises Retryable."""

@@ -13,6 +13,9 @@ PING = b"\xc0\x00"
 
 CLEAN, HAS_PASSWORD, HAS_USER = 0x02, 0x40, 0x80
 
+SESSION_PRESENT = 0x01
+"""In the answer to a login: there was a session of this client."""
+
 REFUSED = 0x80
 """In the answer to a subscription: the server says no."""
 

@@ -69,6 +69,7 @@ class MQTTSource(Source[MQTTConfig]):
         super().__init__(cfg, ctx)
         self._buffer = Buffer(ctx)
         self._filter = TopicFilter(cfg.topic)
+        self._subscribed = False
         if cfg.qos == 0:
             self.replay = "none"  # type: ignore[misc] # of the kind, but for this setting
 
@@ -76,9 +77,20 @@ class MQTTSource(Source[MQTTConfig]):
         """Raises Retryable (broker away, bus cannot store), Permanent (login, permission, URL)."""
         cfg, ctx = self.cfg, self.ctx
         async with connected(self._broker(), ctx.secrets, ctx.sessions) as connection:
-            await connection.subscribe(cfg.topic, cfg.qos, ctx.ready)
+            await self._subscribe(connection)
             listen = self._keeping if cfg.qos else self._passing
             await together(listen=listen(connection, emit), ping=connection.keep_alive())
+
+    async def _subscribe(self, connection: Connection) -> None:
+        """Unless the session has it from us: brokers send what they retain at each subscription."""
+        if connection.resumed and self._subscribed:
+            self.ctx.ready()
+        else:
+            await connection.subscribe(self.cfg.topic, self.cfg.qos, self._granted)
+
+    def _granted(self) -> None:
+        self._subscribed = True
+        self.ctx.ready()
 
     def _broker(self) -> Broker:
         cfg, auth = self.cfg, self.cfg.auth

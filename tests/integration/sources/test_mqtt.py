@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from base64 import b64decode
 from typing import Any
 from uuid import uuid4
 
@@ -92,6 +93,33 @@ async def test_an_edited_topic_filter_counts_also_in_a_session_that_was_kept(mos
         await publish(mosquitto_server, ("old/c", b"x", 1))
         await rig.until(2)
         assert [one["topic"] for one in rig.data] == ["new/a", "old/c"], "the others are acknowledged"
+
+
+async def test_what_is_retained_does_not_come_again_with_every_connection(mosquitto_server: Mosquitto):
+    """Unless the broker has lost the session."""
+    topic, client = f"kept/{uuid4().hex}", f"r{uuid4().hex[:12]}"
+    async with rigged() as rig, Proxy(mosquitto_server.port) as proxy:
+        settings = {"topic": topic, "qos": 1, "clientId": client, "url": f"tcp://127.0.0.1:{proxy.port}"}
+        async with aiomqtt.Client("127.0.0.1", mosquitto_server.port) as other:
+            await other.publish(topic, b"retained", qos=1, retain=True)
+        await begin(rig, mosquitto_server, **settings, supervised=True)
+        await rig.until(1)
+        for number in (1, 2):
+            rig.ready.clear()
+            proxy.cut()
+            await publish(mosquitto_server, (topic, b"%d" % number, 1))
+            await rig.until(1 + number)
+        assert [b64decode(one["body"]) for one in rig.data] == [b"retained", b"1", b"2"]
+        rig.ready.clear()
+        proxy.refuse()
+        proxy.cut()
+        async with aiomqtt.Client("127.0.0.1", mosquitto_server.port, identifier=client, clean_session=True):
+            pass  # ends the session
+        await proxy.heal()
+        await rig.until(4, 20)
+        assert b64decode(rig.data[3]["body"]) == b"retained", "it had to subscribe again"
+        async with aiomqtt.Client("127.0.0.1", mosquitto_server.port) as other:
+            await other.publish(topic, b"", qos=1, retain=True)
 
 
 async def test_a_message_of_lower_quality_comes_too(mosquitto_server: Mosquitto):
