@@ -6,20 +6,22 @@ is read later, also when it never saw a record before.
 New partitions  that came after the group, or that came again with their topic, are read from their beginning:
                 when a group begins, its place is committed in all partitions that there are, so that one
                 without a place is known to be new
+Unreadable      records, with names of headers that are not UTF-8, are looked for one by one and left out: the
+                library drops what it read with them
 """
 
 from __future__ import annotations
 
 import asyncio
 from abc import ABC, abstractmethod
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import orjson
 
 from events.clients.kafka import Brokers, translated
-from events.errors import Absent, Permanent
+from events.errors import Absent, Permanent, Retryable
 from events.sources._queue import BATCH_MESSAGES
 
 if TYPE_CHECKING:
@@ -37,6 +39,14 @@ HAND_OVER = 5.0
 
 MARK = "events-trigger"
 """Goes with our commits: a group where it is found was begun by us, in all partitions there were."""
+
+
+class Unreadable(Retryable):
+    """The library could not read a record: the next reader has to look for it."""
+
+
+Tell = Callable[[str, Exception], None]
+"""Counts and tells a record that is left out: where it is, and why."""
 
 
 @contextmanager
@@ -59,6 +69,8 @@ class Reader(ABC):
         """`begun`: records without a place came after we did, so they are read from the first one on."""
         self.topic, self.place, self.begun = topic, f"{brokers.place}, topic {topic!r}", begun
         self.consumer: AIOKafkaConsumer = None
+        self.unreadable: Tell | None = None
+        """Set to look for a record that cannot be read."""
 
     @abstractmethod
     def arguments(self) -> dict[str, Any]:
@@ -87,14 +99,40 @@ class Reader(ABC):
         """The next records, at least one. Raises Retryable when the brokers are away."""
         quiet = 0.0
         while True:
-            with translated(self.place):
-                found = await self.consumer.getmany(timeout_ms=POLL_MS, max_records=most)
+            try:
+                with translated(self.place):
+                    found = await self._found(most)
+            except UnicodeDecodeError as exc:
+                raise Unreadable(f"{self.place}: a record cannot be read: looking for it") from exc
             if found:
                 return [record for records in found.values() for record in records]
             quiet += POLL_MS / 1000
             if quiet >= QUIET:
-                quiet = 0.0
+                quiet, self.unreadable = 0.0, None
                 await self._ask()
+
+    async def _found(self, most: int) -> dict[TopicPartition, list[ConsumerRecord[bytes, bytes]]]:
+        if self.unreadable is None:
+            found: dict[Any, Any] = await self.consumer.getmany(timeout_ms=POLL_MS, max_records=most)
+            return found
+        for place in self.consumer.assignment():
+            found = await self._one(place, self.unreadable)
+            if found or self.unreadable is None:
+                return found
+        await asyncio.sleep(POLL_MS / 1000)
+        return {}
+
+    async def _one(self, place: TopicPartition, tell: Tell) -> dict[TopicPartition, Any]:
+        """The next record; one that cannot be read is passed by, and that was the one."""
+        try:
+            found: dict[TopicPartition, Any] = await self.consumer.getmany(place, max_records=1)
+        except UnicodeDecodeError as exc:
+            offset = await self.consumer.position(place)
+            tell(f"record {offset} of {place.topic}, partition {place.partition}", exc)
+            self.consumer.seek(place, offset + 1)
+            self.unreadable = None
+            return {}
+        return found
 
     async def _ask(self) -> None:
         """The library goes on without a word when all brokers are gone, and without the topic.

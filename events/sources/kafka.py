@@ -17,6 +17,7 @@ import asyncio
 import re
 from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
+from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import orjson
@@ -42,7 +43,7 @@ from events.clients.schema_registry import Registry, Schemas
 from events.errors import Absent, Permanent
 from events.lang.json_parts import body_json, metadata_json
 from events.sources._base import Emit, Payload, Replay, Source, SourceContext
-from events.sources._kafka import Group, Partition, Reader, missing_told
+from events.sources._kafka import Group, Partition, Reader, Unreadable, missing_told
 from events.sources._queue import BATCH_MESSAGES, malformed, store
 
 if TYPE_CHECKING:
@@ -108,6 +109,8 @@ class KafkaSource(Source[KafkaConfig]):
         self._schemas = self._registry()
         self._begun = False
         """Since then, whatever has no place yet is new."""
+        self._looking = False
+        """For a record that cannot be read."""
 
     def _registry(self) -> Schemas | None:
         """Like upstream: the values are Avro only with jsonBody."""
@@ -123,12 +126,18 @@ class KafkaSource(Source[KafkaConfig]):
         except Absent:
             self._begun = True
             raise
+        except Unreadable:
+            self._looking = True
+            raise
 
     async def _run(self, emit: Emit) -> None:
         if self.cfg.aws_msk_iam_auth is not None:
             raise Permanent("awsMskIamAuth is not available in this version: use sasl with SCRAM-SHA-512")
         brokers = Brokers.of(self.cfg.url, self.cfg.tls, self.cfg.sasl)
         reader = await self._reader(brokers)
+        if self._looking:
+            reader.unreadable = partial(malformed, self.ctx)
+        self._looking = False
         settings = await brokers.settings(self.ctx.secrets)
         consumer, gate = self._consumer(reader, settings), Gate(self.ctx.sessions)
         await start(consumer, brokers.place, settings, gate)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import sys
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from itertools import count
@@ -117,6 +119,48 @@ async def test_a_value_that_is_no_json_is_counted_and_stops_no_other(
         assert [data["body"] for data in rig.data] == [None, 1]
         assert rig.malformed == 2
     assert f"dropped record 0 of {topic}, partition 0: not valid JSON" in caplog.text
+
+
+SENDER = """
+import asyncio, sys
+from aiokafka import AIOKafkaProducer
+
+class Raw(str):
+    def encode(self, *_): return b"\\xff"
+
+async def main(brokers, topic):
+    async with AIOKafkaProducer(bootstrap_servers=brokers) as producer:
+        await producer.send_and_wait(topic, b"1", headers=[(Raw("h"), b"x")])
+
+asyncio.run(main(*sys.argv[1:]))
+"""
+
+
+@pytest.mark.parametrize("mode", [{}, {"consumerGroup": None, "partition": "0"}], ids=["group", "partition"])
+async def test_a_record_that_the_library_cannot_read_stops_no_other(
+    kafka_server: Kafka, topic: str, mode: Config
+):
+    """Clients in C send any bytes as the name of a header; Java's and ours in C refuse to."""
+    await create(kafka_server.brokers, topic, 1)
+    async with rigged() as rig:
+        config = {**group(kafka_server, topic, jsonBody=True), **mode}
+        await rig.start("kafka", config, supervised=True)
+        rig.hold.clear()
+        await put(kafka_server.brokers, topic, [b"0"])
+        await rig.asked.wait()
+        await put(kafka_server.brokers, topic, [b"1"])
+        command = [sys.executable, "-c", SENDER, kafka_server.brokers, topic]
+        sender = await asyncio.create_subprocess_exec(
+            *command, env={**os.environ, "AIOKAFKA_NO_EXTENSIONS": "1"}
+        )
+        assert await sender.wait() == 0
+        await put(kafka_server.brokers, topic, [b"3", b"4"])
+        rig.hold.set()
+        await rig.until(4, 30)
+        assert [data["body"] for data in rig.data] == [0, 1, 3, 4]
+        assert rig.malformed == 1
+        assert isinstance(rig.failures[0], Retryable)
+        await rig.stop()
 
 
 async def test_not_more_than_the_limit_in_a_second(kafka_server: Kafka, topic: str):
