@@ -43,7 +43,9 @@ from events.clients.schema_registry import Registry, Schemas
 from events.errors import Absent, Permanent
 from events.lang.json_parts import body_json, metadata_json
 from events.sources._base import Emit, Payload, Replay, Source, SourceContext
-from events.sources._kafka import Group, Partition, Reader, Unreadable, missing_told
+from events.sources._kafka import Reader, Unreadable, missing_told
+from events.sources._kafka_group import Group
+from events.sources._kafka_partition import Partition
 from events.sources._queue import BATCH_MESSAGES, malformed, store
 
 if TYPE_CHECKING:

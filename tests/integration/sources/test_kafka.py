@@ -197,7 +197,7 @@ async def test_a_partition_that_went_to_another_member_is_not_committed(
     kafka_server: Kafka, topic: str, monkeypatch: pytest.MonkeyPatch
 ):
     """The first is stuck with a batch of both partitions while the second takes one, and stores nothing."""
-    monkeypatch.setattr("events.sources._kafka.HAND_OVER", 0.1)
+    monkeypatch.setattr("events.sources._kafka_group.HAND_OVER", 0.1)
     await create(kafka_server.brokers, topic, 2)
     config = group(kafka_server, topic, jsonBody=True)
     config["consumerGroup"]["oldest"] = True

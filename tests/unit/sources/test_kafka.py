@@ -6,7 +6,7 @@ import pytest
 from pydantic import ValidationError
 
 from events.api.common import Problem
-from events.sources._kafka import Kept, kept_place, stored_offset
+from events.sources._kafka_partition import Kept, kept_place, stored_offset
 from events.sources.kafka import KafkaConfig, KafkaSource, go_time
 from events.testing.sources import rigged
 
