@@ -19,7 +19,7 @@ from events.bus.jetstream_api import TIMEOUT, WRONG_SEQUENCE, Api, Fault, meanin
 from events.bus.jetstream_sender import Sender
 from events.bus.jetstream_settings import Names, token
 from events.bus.jetstream_wire import LINE, Message
-from events.errors import BusUnavailable
+from events.errors import BusUnavailable, EventsError
 
 if TYPE_CHECKING:
     from events.aio import Group
@@ -136,6 +136,18 @@ class LeaseDesk:
             if exc.number in WRONG_SEQUENCE:
                 return None
             raise meaning(self._api.name, exc) from exc
+        except asyncio.CancelledError:
+            await self._let_go(name)
+            raise
+
+    async def _let_go(self, name: str) -> None:
+        """Give back what was taken, as it may have been, for somebody who stopped waiting at that moment."""
+        try:
+            seen = await self._api.message(self._names.state, last_by_subj=self.epoch_subject(name))
+        except EventsError:
+            return
+        if seen is not None and seen.data == self._holder:
+            await self._give(name, seen.seq)
 
     def _mine(self, lease: JetStreamLease) -> JetStreamLease:
         self._held[lease.name] = lease
@@ -150,10 +162,13 @@ class LeaseDesk:
 
     async def give_back(self, lease: JetStreamLease) -> None:
         """At once, for whoever waits. A server that cannot be reached forgets it by itself."""
-        subject = self.epoch_subject(lease.name)
+        await self._give(lease.name, lease.epoch)
+
+    async def _give(self, name: str, epoch: int) -> None:
+        subject = self.epoch_subject(name)
         giving = [
-            Message(subject, LINE + ROLLUP + fence(subject, lease.epoch), FREE),
-            self._record(lease.name, FREE, 1.0),
+            Message(subject, LINE + ROLLUP + fence(subject, epoch), FREE),
+            self._record(name, FREE, 1.0),
         ]
         try:
             async with asyncio.timeout(TIMEOUT):

@@ -95,8 +95,12 @@ class Owner:
             return None
         lease = KafkaLease(name, beat, started + ttl, office.say)
         shard = shard_of_lease(name, office.shards)
-        if shard is not None and not await self._own(shard, lease, beat):
-            return None
+        try:
+            if shard is not None and not await self._own(shard, lease, beat):
+                return None
+        except BaseException:  # who stops waiting now keeps it from nobody
+            await lease.release()
+            raise
         self.leases[name] = lease
         office.tasks.start(f"kafka beat {name}", lease.beat())
         return lease

@@ -8,7 +8,7 @@ import logging
 import os
 import secrets
 import signal
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -17,8 +17,10 @@ from nats.aio.client import Client
 
 from events.bus._base import Changes, Mark, Reader
 from events.bus.jetstream import JetStreamBus
+from events.bus.jetstream_api import Ack
 from events.bus.jetstream_read import LogReader
 from events.bus.jetstream_settings import StreamSettings
+from events.bus.jetstream_wire import Message
 from events.clients.nats import Servers
 from events.errors import BusFull, BusUnavailable, Fenced, Permanent
 from events.testing.bus_harness import TOPIC, Seen, beginning, event, events, read_all, read_until
@@ -479,6 +481,26 @@ async def test_two_handles_contest_a_lease_and_it_is_handed_over_at_once(nats_se
         second = await asyncio.wait_for(waiting, 5)
         assert asyncio.get_running_loop().time() - started < 1.0
         assert second.epoch > first.epoch
+
+
+async def test_who_stops_waiting_for_a_lease_when_it_has_just_come_keeps_it_from_nobody(
+    nats_server: Nats, name: str, monkeypatch: pytest.MonkeyPatch
+):
+    async with opened(nats_server.url, name) as one, opened(nats_server.url, name) as two:
+        real, stored = one._sender.batch, asyncio.Event()
+
+        async def unanswered(messages: Sequence[Message]) -> Ack:
+            await real(messages)
+            stored.set()
+            return await asyncio.Future()
+
+        monkeypatch.setattr(one._sender, "batch", unanswered)
+        taking = asyncio.get_running_loop().create_task(one.lease("shard/0", ttl=30.0))
+        await asyncio.wait_for(stored.wait(), 5)
+        monkeypatch.undo()
+        taking.cancel()
+        await asyncio.wait([taking])
+        await asyncio.wait_for(two.lease("shard/0", ttl=30.0), 5)
 
 
 async def test_a_dead_holder_is_followed_within_its_time(nats_server: Nats, name: str):

@@ -15,6 +15,7 @@ from events.aio import Group
 from events.bus._base import Bus, Changes, Double, EventQuery, Health, Lease, Mark
 from events.bus.kafka import KafkaBus
 from events.bus.kafka_batches import Batch, deliver
+from events.bus.kafka_owner import Owner
 from events.clients.kafka import Brokers
 from events.clients.secrets import LocalSecrets, Ref
 from events.errors import BusUnavailable, Fenced
@@ -81,6 +82,26 @@ async def test_a_claim_that_was_cut_off_halfway_holds_nobody_up(
             await next_one.commit(0, lease.epoch, Changes(records={"a": b"1"}))
         assert not held.lost.is_set(), "who lives keeps what it has"
         await holder.commit(1, held.epoch, Changes(records={"a": b"1"}))
+
+
+async def test_who_stops_waiting_for_a_lease_when_it_has_just_come_keeps_it_from_nobody(
+    kafka_server: Kafka, monkeypatch: pytest.MonkeyPatch
+):
+    topic, reached = f"t{secrets.token_hex(6)}", asyncio.Event()
+
+    async def hang(owner: Owner, shard: int) -> None:
+        reached.set()
+        await asyncio.Event().wait()
+
+    async with opened(kafka_server.brokers, topic) as one, opened(kafka_server.brokers, topic) as other:
+        monkeypatch.setattr(Owner, "_table", hang)
+        taking = asyncio.get_running_loop().create_task(one.lease("shard/0", ttl=30.0))
+        await asyncio.wait_for(reached.wait(), PATIENCE)
+        monkeypatch.undo()
+        taking.cancel()
+        await asyncio.wait([taking])
+        async with asyncio.timeout(10.0):
+            await other.lease("shard/0", ttl=30.0)
 
 
 async def test_who_stops_waiting_for_a_lease_leaves_no_producer_of_the_former_one(
