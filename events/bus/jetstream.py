@@ -322,11 +322,12 @@ class JetStreamBus:
                 await self._streams()
                 await (self._state.agree(self.shards) if self._create else self._state.agreed())
                 await self._state.probe(self._sender.swallowed)
+                self._sender.swallowed = 0
                 for subject in list(self._sender.denied):
                     await self._api.permitted(subject)
                     self._sender.denied.discard(subject)
                 if not full(await self._api.info(self._names.events)):
-                    self._api.trouble, self._sender.swallowed = "", 0
+                    self._api.trouble = ""
             except EventsError as exc:
                 self._api.trouble = str(exc)
 

@@ -144,11 +144,17 @@ class Api:
             raise meaning(self.name, exc) from exc
 
     async def info(self, stream: str) -> dict[str, Any]:
-        """Raises BusUnavailable, also for a stream that is gone."""
+        """Raises BusUnavailable, also for a stream that is gone or has no leader.
+
+        The leader of a cluster whose own copy has failed, on a full disk for example, knows no leader and
+        answers before it, with what its copy had (2.15): that is not how things are.
+        """
         found = await self.maybe(f"STREAM.INFO.{stream}")
         if found is None:
             self.trouble = f"{self.name}: stream {stream} was removed"
             raise BusUnavailable(self.trouble)
+        if not led(found):
+            raise BusUnavailable(f"{self.name}: stream {stream} has no leader, as the cluster says")
         return found
 
     async def message(self, stream: str, **which: Any) -> Stored | None:
@@ -163,3 +169,9 @@ class Api:
     def down(self) -> BusUnavailable:
         trouble = f" ({self.link.trouble})" if self.link.trouble else ""
         return BusUnavailable(f"{self.name}: not connected to {self.link.servers.shown}{trouble}")
+
+
+def led(info: dict[str, Any]) -> bool:
+    """Whether an answer about a stream is one of its leader, or of the only server."""
+    cluster = info.get("cluster")
+    return not cluster or bool(cluster.get("leader"))

@@ -39,6 +39,9 @@ SOON, CALM, OFTEN = 0.01, 0.05, 1.0
 FRESH = 1.0
 """Seconds for which the first sequence is believed."""
 
+BEHIND = 5.0
+"""Seconds in which a replica must have caught up."""
+
 DEAF = 3.0
 """Seconds in which what the server has sent, or has for us, must arrive."""
 
@@ -74,6 +77,8 @@ class LogReader:
         """Since when the server has something for us that does not come."""
         self._seen_end, self._seen_at = 0, -COPYING
         """An end of the log, and when the replica that serves us answered after it was seen."""
+        self._behind: float | None = None
+        """Since when the replica that serves us lags behind the leader."""
         self._hint = 0
         self._quick = True
         self._idle: asyncio.Future[None] | None = None
@@ -116,7 +121,7 @@ class LogReader:
         pulled = [puller.waiting.popleft() for _ in range(many)]
         puller.taken(pulled)
         puller.ask()
-        self._reached, self._doubt, self._quick = pulled[-1].seq, None, True
+        self._reached, self._doubt, self._behind, self._quick = pulled[-1].seq, None, None, True
         return self._told([made for one in pulled if (made := self._delivery(one)) is not None])
 
     def _told(self, deliveries: list[Delivery]) -> Batch:
@@ -196,10 +201,21 @@ class LogReader:
         if not lags:
             return end  # the leader itself
         now, seen = self._loop.time(), self._seen_end
+        self._check_behind(now, any(not one.get("current") for one in copies if one["name"] == server))
         if not lags[0] and now - self._seen_at < COPYING:
             return self._reached
         self._seen_end, self._seen_at = end, now
         return self._reached if lags[0] else seen
+
+    def _check_behind(self, now: float, behind: bool) -> None:
+        """A replica that does not catch up, as one whose disk is full, is left for another one."""
+        if not behind:
+            self._behind = None
+        elif self._behind is None:
+            self._behind = now
+        elif now - self._behind > BEHIND and self._puller is not None:
+            self._behind = None
+            self._puller.lose("the server that serves it does not catch up with the leader")
 
     async def _info(self) -> dict[str, Any]:
         self._looked = self._loop.time()

@@ -103,6 +103,7 @@ class JetStreamHarness(Harness):
             await self.api(f"STREAM.DELETE.{name}")
 
 
+@pytest.mark.timeout(120)  # random steps wait for the end of leases, 2 s each
 class TestJetStream(BusContract):
     examples, steps = 6, 20
 

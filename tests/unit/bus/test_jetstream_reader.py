@@ -6,7 +6,8 @@ import asyncio
 from collections import deque
 from typing import Any, cast
 
-from events.bus.jetstream_read import COPYING, LogReader
+from events.bus.jetstream_api import led
+from events.bus.jetstream_read import BEHIND, COPYING, LogReader
 from events.bus.jetstream_settings import Names
 from events.testing.virtual import run_virtual
 
@@ -21,6 +22,9 @@ class Server:
         self.copy: dict[str, Any] = {"name": "b", "current": True}
         self.waiting = deque[Any]()
         self.lost, self.received = False, 0
+
+    def lose(self, reason: str) -> None:
+        self.lost = True
 
     async def info(self, stream: str = "") -> dict[str, Any]:
         if not stream:  # of the consumer
@@ -78,3 +82,41 @@ def test_nothing_counts_while_the_leader_knows_that_the_replica_lags():
         assert await looked(reader) == 7
 
     run_virtual(body())
+
+
+def test_a_replica_that_does_not_catch_up_is_left():
+    async def body() -> None:
+        server = Server()
+        reader = await reader_at(server)
+        server.end, server.copy["current"] = 7, False
+        assert await looked(reader) == 0
+        await asyncio.sleep(BEHIND - 1)
+        assert await looked(reader) == 0
+        assert not server.lost
+        await asyncio.sleep(1.5)
+        assert await looked(reader) == 0
+        assert server.lost
+
+    run_virtual(body())
+
+
+def test_a_replica_that_catches_up_in_time_is_kept():
+    async def body() -> None:
+        server = Server()
+        reader = await reader_at(server)
+        server.end = 7
+        for _ in range(10):
+            for current in (False, True):
+                server.copy["current"] = current
+                await looked(reader)
+                await asyncio.sleep(1)
+        assert not server.lost
+        assert reader._reached == 7
+
+    run_virtual(body())
+
+
+def test_who_knows_no_leader_is_not_believed():
+    assert led({"state": {}})
+    assert led({"cluster": {"leader": "a", "replicas": []}})
+    assert not led({"cluster": {"name": "three", "replicas": [{"name": "a", "current": False}]}})
