@@ -29,6 +29,9 @@ if TYPE_CHECKING:
 PACE = 0.1
 """Seconds that a note without hurry may wait for company."""
 
+LATE = 1.0
+"""Seconds of one commit above which nothing more should be done before it is stored."""
+
 FULL = 10_000
 """Notes waiting for a commit above which the reader waits."""
 
@@ -102,6 +105,7 @@ class Recorder:
         self._room = asyncio.Event()
         self._room.set()
         self._marked: Mark | None = None
+        self._began: float | None = None
         self.again = True
         """Whether events come that a former owner may have seen, or others at their places."""
 
@@ -188,6 +192,7 @@ class Recorder:
     async def _commit(self, changes: Changes) -> None:
         """Until it is stored: the bus may be away for a while."""
         attempt, who = 0, f"recorder/{self._shard}"
+        self._began = asyncio.get_running_loop().time()
         try:
             while True:
                 try:
@@ -197,4 +202,10 @@ class Recorder:
                     self._outage.fails(who, exc)
                     await asyncio.sleep(backoff(attempt, 0.5, exc.after, LONGEST_PAUSE))
         finally:
+            self._began = None
             self._outage.works(who)
+
+    @property
+    def late(self) -> bool:
+        """Whether the bus takes so long that what is done now may never be recorded."""
+        return self._began is not None and asyncio.get_running_loop().time() - self._began > LATE

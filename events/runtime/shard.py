@@ -481,7 +481,7 @@ class ShardRunner:
         return self._tasks.start(name, work)
 
     async def fire(self, plan: TriggerPlan, request: Request, firing: str) -> Outcome:
-        if self._stalled:
+        if self._stalled or self.recorder.late:  # the next owner would do it again
             await self.recorder.flush()
         return await self.executor.fire(self.namespace, plan, request, firing)
 

@@ -272,6 +272,33 @@ def test_an_event_that_its_transform_made_too_large_to_be_held_stops_nobody(monk
     scene(body)
 
 
+def test_nothing_more_is_fired_while_nothing_can_be_recorded(monkeypatch: pytest.MonkeyPatch):
+    """In an outage that the lease does not outlive the next owner would fire it again."""
+
+    async def body(_: Bench, rig: Rig) -> None:
+        async def slow(_: Shot) -> Outcome:
+            await asyncio.sleep(0.1)
+            return Outcome()
+
+        rig.target.answer = slow
+        await rig.start(sensor(trigger("a", maxInFlight=1)))
+        real = rig.bus.commit
+
+        async def away(*_: Any) -> None:
+            raise BusUnavailable("away")
+
+        monkeypatch.setattr(rig.bus, "commit", away)
+        await rig.publish(*(f"a{number}" for number in range(1, 101)))
+        await asyncio.sleep(8)
+        assert 5 < len(rig.target.shots) < 15
+        monkeypatch.setattr(rig.bus, "commit", real)
+        await rig.until(lambda: len(rig.target.shots) == 100, 60)
+        await rig.quiet()
+        assert len({shot.firing for shot in rig.target.shots}) == 100
+
+    scene(body)
+
+
 def test_two_sensors_of_equal_specs_keep_their_own_revisions():
     async def body(bench: Bench, rig: Rig) -> None:
         await rig.start(sensor(trigger("a")), sensor(trigger("a"), name="twin"))
