@@ -14,6 +14,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from events.clients.kafka import Brokers, start, stop, translated
+from events.clients.kafka_guard import Gate
 from events.clients.secrets import Secrets
 from events.errors import BusUnavailable, Permanent, Refused, Retryable
 
@@ -105,13 +106,13 @@ class Link:
         }  # fmt: skip
         client = AIOKafkaClient(**self._settings)
         with unavailable(self.place):
-            await start(_Startable(client), self.place, self._settings, None)
+            await start(_Startable(client), self.place, self._settings, Gate(None))
         self._client = client
 
     async def aclose(self) -> None:
         if self._client is not None:
-            await stop(_Startable(self._client))
-            self._client = None
+            client, self._client = self._client, None
+            await stop(_Startable(client))
 
     async def reopen(self) -> None:
         """Begin anew, from the addresses of the manifest. Raises BusUnavailable, Permanent."""
@@ -127,7 +128,7 @@ class Link:
             isolation_level="read_committed", max_partition_fetch_bytes=FETCH_BYTES, **more,
         )  # fmt: skip
         with unavailable(self.place):
-            await start(made, self.place, self._settings, None)
+            await start(made, self.place, self._settings, Gate(None))
         return made
 
     async def producer(self, **more: Any) -> AIOKafkaProducer:
@@ -136,7 +137,7 @@ class Link:
 
         made = AIOKafkaProducer(**self._settings, acks="all", enable_idempotence=True, **more)
         with unavailable(self.place):
-            await start(made, self.place, self._settings, None)
+            await start(made, self.place, self._settings, Gate(None))
         return made
 
     async def ask(self, request: Any, node: int | None = None) -> Any:

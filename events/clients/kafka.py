@@ -2,7 +2,7 @@
 
 Brokers   host:port, separated by commas; `kafka://` in front is allowed
 Login     SASL PLAIN, SCRAM-SHA-256, SCRAM-SHA-512; secrets are read at every connect
-Guard     with a Gate (`clients/kafka_guard.py`) every connection passes the address guard
+Guard     every connection goes through a Gate (`clients/kafka_guard.py`)
 Retries   the library's own until its request timeout; whoever calls decides about more
 Log       the library logs every attempt of every connection; that is switched off, since its errors come as
           exceptions too, unless our own log is at debug
@@ -17,6 +17,7 @@ import ssl
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any, Protocol
+from weakref import WeakKeyDictionary
 
 import msgspec
 
@@ -91,6 +92,10 @@ class Brokers(msgspec.Struct, frozen=True):
         return made
 
 
+GATES: WeakKeyDictionary[AIOKafkaClient, Gate] = WeakKeyDictionary()
+"""What the clients that are open connect through."""
+
+
 class Client(Protocol):
     """aiokafka's producer or consumer."""
 
@@ -98,10 +103,9 @@ class Client(Protocol):
     async def stop(self) -> None: ...
 
 
-async def start(client: Client, what: str, settings: dict[str, Any], gate: Gate | None) -> None:
+async def start(client: Client, what: str, settings: dict[str, Any], gate: Gate) -> None:
     """Connect a client made with these settings; `what` begins the text of errors: the brokers.
 
-    Without a gate there is no guard: for brokers that the operator names, those of a bus.
     Raises Retryable, Permanent, and has closed it then.
     """
     from aiokafka.errors import KafkaConnectionError
@@ -121,13 +125,11 @@ async def start(client: Client, what: str, settings: dict[str, Any], gate: Gate 
         raise
 
 
-async def begin(client: Client, gate: Gate | None, what: str) -> None:
+async def begin(client: Client, gate: Gate, what: str) -> None:
     """Raises Permanent at once for a broker that is refused: the library would try it again and again."""
-    if gate is None:
-        await client.start()
-    else:
-        gate.put_before(inner(client))
-        await together(start=client.start(), guard=gate.shut(what))
+    gate.put_before(inner(client))
+    GATES[inner(client)] = gate
+    await together(start=client.start(), guard=gate.shut(what))
 
 
 async def stop(client: Client) -> None:
@@ -139,6 +141,13 @@ async def stop(client: Client) -> None:
             await finish(client.stop(), CLOSE_TIMEOUT)  # half closed, it leaves its connections open
         except TimeoutError:
             await finish(hang_up(client), CLOSE_TIMEOUT)
+    close_gate(inner(client))
+
+
+def close_gate(client: AIOKafkaClient) -> None:
+    gate = GATES.pop(client, None)
+    if gate is not None:
+        gate.close()
 
 
 async def hang_up(client: Any) -> None:
@@ -167,6 +176,7 @@ async def abandon(producer: AIOKafkaProducer) -> None:
         async with asyncio.timeout(CLOSE_TIMEOUT):
             await sender.close()  # raises what ended the sender meanwhile
     await client.close()
+    close_gate(client)
     if (update := client._md_update_fut) is not None:
         update.cancel()
     hush(producer)
@@ -194,23 +204,21 @@ def look(end: asyncio.Future[Any]) -> None:
         end.exception()
 
 
-async def reach(settings: dict[str, Any], gate: Gate | None) -> None:
+async def reach(settings: dict[str, Any], gate: Gate) -> None:
     """Connect to one broker after the other, until one answers; raises what the last one failed with.
 
     The library tells of a failed start only that there was none. Refused is raised when the guard lets none
     of them be connected to.
     """
     from aiokafka.client import collect_hosts
-    from aiokafka.conn import create_conn
     from aiokafka.errors import KafkaError
 
     given = {key: value for key, value in settings.items() if key in CONNECTION or key.startswith("sasl_")}
-    connect = create_conn if gate is None else gate.connect
     failed: Exception | None = None
     for host, port, _ in collect_hosts(settings["bootstrap_servers"]):
         try:
             async with asyncio.timeout(CONNECT_TIMEOUT):
-                (await connect(host, port, **given)).close()
+                (await gate.connect(host, port, **given)).close()
         except Refused as exc:
             failed = failed or exc
         except (OSError, KafkaError) as exc:

@@ -1,5 +1,6 @@
-"""Kafka connections through the address guard: to the brokers of a manifest, and to those that these name.
+"""Kafka connections: none is left open, and those of sources and triggers pass the address guard.
 
+Left open the library forgets a connection that is being made while its client is closed or cancelled
 Checked   each connection, on the address that it goes to; TLS verifies the name, not the address
 Clusters  every broker has to pass, at the start and later: what a broker leads is nowhere else, and leaders
           move, so a cluster that is reached in part would be read in part without a word
@@ -28,10 +29,15 @@ HOOK = "create_conn"
 
 
 class Gate:
-    """The guard in front of one client. `refusal` is that of a broker that the cluster has named."""
+    """What one client connects through. `refusal` is that of a broker that the cluster has named.
 
-    def __init__(self, sessions: Sessions) -> None:
+    Without sessions there is no guard: for brokers that the operator names, those of a bus.
+    """
+
+    def __init__(self, sessions: Sessions | None) -> None:
         self._sessions = sessions
+        self._made: set[AIOKafkaConnection] = set()
+        self._closed = False
         self._client: AIOKafkaClient = None
         self._shut = asyncio.Event()
         self.refusal: Refused | None = None
@@ -46,10 +52,29 @@ class Gate:
 
     async def connect(self, host: str, port: int, **given: Any) -> AIOKafkaConnection:
         """A connection that is ready. Raises Refused, OSError, KafkaError."""
-        made = connection_class()(self._sessions, host, port, **given)
+        from aiokafka.errors import KafkaConnectionError
+
+        made = self._connection(host, port, **given)
         with named(host, port):
             await made.connect()
+        self._made = {one for one in self._made if one.connected()} | {made}
+        if self._closed:
+            made.close()
+            raise KafkaConnectionError("the client was closed meanwhile")
         return made
+
+    def _connection(self, host: str, port: int, **given: Any) -> AIOKafkaConnection:
+        from aiokafka.conn import AIOKafkaConnection
+
+        if self._sessions is None:
+            return AIOKafkaConnection(host, port, **given)
+        return connection_class()(self._sessions, host, port, **given)
+
+    def close(self) -> None:
+        """Every connection that is still there, and every later one."""
+        self._closed = True
+        for connection in self._made:
+            connection.close()
 
     async def _follow(self, host: str, port: int, **given: Any) -> AIOKafkaConnection:
         """The same for a broker that the cluster has named."""
@@ -69,10 +94,13 @@ class Gate:
 
         That a name has no address now says nothing: the library tries again.
         """
+        sessions = self._sessions
+        if sessions is None:
+            return
         for broker in self._client.cluster.brokers():
             try:
                 with named(broker.host, broker.port):
-                    await self._sessions.lookup(broker.host, broker.port)
+                    await sessions.lookup(broker.host, broker.port)
             except Refused:
                 raise
             except OSError:
@@ -98,7 +126,7 @@ def rewired(method: FunctionType, connect: Callable[..., Any]) -> FunctionType:
     """The method of the library, connecting by `connect`. Raises Permanent when it does not connect so."""
     code = method.__code__
     if HOOK not in code.co_names:
-        raise Permanent("this version of aiokafka cannot be used with the address guard: install 0.14")
+        raise Permanent("this version of aiokafka connects in a way that is not known: install 0.14")
     seen = {**method.__globals__, HOOK: connect}
     made = FunctionType(code, seen, method.__name__, method.__defaults__, method.__closure__)
     made.__kwdefaults__ = method.__kwdefaults__

@@ -12,6 +12,7 @@ from aiokafka import AIOKafkaProducer, errors
 
 from events.api.common import SASL, TLS
 from events.clients.kafka import Brokers, start, tame, translated
+from events.clients.kafka_guard import Gate
 from events.clients.secrets import LocalSecrets, Ref
 from events.errors import Permanent, Retryable
 
@@ -98,7 +99,7 @@ async def test_a_server_that_is_down_is_named_with_its_reason():
         brokers = Brokers.of(f"127.0.0.1:{port}")
         settings = await brokers.settings(secrets())
         with pytest.raises(Retryable, match=f"Kafka at 127.0.0.1:{port}: .*is it up"):
-            await start(AIOKafkaProducer(**settings), brokers.place, settings, None)
+            await start(AIOKafkaProducer(**settings), brokers.place, settings, Gate(None))
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""The address guard in front of Kafka clients, without a broker."""
+"""What Kafka clients connect through, without a broker."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import Any, NamedTuple, cast
 
 import pytest
 from aiokafka.client import AIOKafkaClient
+from aiokafka.errors import KafkaConnectionError
 
 from events.clients.http import Refused, Sessions
 from events.clients.kafka_guard import HOOK, Gate, rewired
@@ -25,6 +26,10 @@ class Cluster:
 
     def brokers(self) -> tuple[Broker, ...]:
         return self.all
+
+
+async def nothing() -> None:
+    """No pause."""
 
 
 class Client:
@@ -84,12 +89,21 @@ def connections(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
 
     class Connection:
         def __init__(self, _: Sessions, host: str, port: int, **given: Any) -> None:
-            self.host, self.given = host, given
+            self.host, self.given, self.there = host, given, False
 
         async def connect(self) -> None:
             if self.host == "node-9":
                 raise Refused("not a public address")
+            await self.given.pop("pause", nothing)()
             made.append((self.host, self.given))
+            self.there = True
+
+        def connected(self) -> bool:
+            return self.there
+
+        def close(self) -> None:
+            self.there = False
+            made.remove((self.host, self.given))
 
     monkeypatch.setattr("events.clients.kafka_guard.connection_class", lambda: Connection)
     return made
@@ -109,6 +123,26 @@ async def test_a_client_connects_through_its_gate_alone(connections: list[Any]):
     assert gate.refusal is None
     with pytest.raises(AssertionError, match="the library's own connection"):
         await other.bootstrap()
+
+
+async def test_nothing_stays_open_behind_a_client(connections: list[Any]):
+    client, there = Client(), asyncio.Event()
+    gate = gate_before(client, {})
+    await client._get_conn(1)
+    async with asyncio.TaskGroup() as group:
+        late = group.create_task(_late(gate, there))
+        await asyncio.sleep(0)
+        gate.close()
+        assert connections == [], "what was open"
+        there.set()
+    assert late.result() == "the client was closed meanwhile"
+    assert connections == [], "what came later"
+
+
+async def _late(gate: Gate, there: asyncio.Event) -> str:
+    with pytest.raises(KafkaConnectionError) as raised:
+        await gate.connect("slow", 1, pause=there.wait)
+    return str(raised.value.args[0])
 
 
 async def test_the_refusal_of_a_broker_that_the_cluster_names_is_told(connections: list[Any]):
