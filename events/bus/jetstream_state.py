@@ -54,8 +54,13 @@ class Meta(msgspec.Struct):
     shards: int
 
 
-async def scan(puller: Puller) -> AsyncGenerator[Pulled, None]:
-    """Everything that a new consumer finds now. Raises BusUnavailable when it is interrupted."""
+async def scan(puller: Puller, goal: int = 0) -> AsyncGenerator[Pulled, None]:
+    """Everything that a new consumer finds now, and what is stored up to the sequence `goal`.
+
+    The server may say that there is no more before it got there: a replica lags, or its count of what is left
+    is off. Then it is waited for. Raises BusUnavailable when it is interrupted, or does not get there.
+    """
+    last, early = 0, False
     try:
         await puller.open()
         puller.ask(wait=False)
@@ -63,12 +68,14 @@ async def scan(puller: Puller) -> AsyncGenerator[Pulled, None]:
             while puller.waiting:
                 one = puller.waiting.popleft()
                 puller.taken([one])
+                last = one.seq
                 yield one
             if puller.lost:
                 raise BusUnavailable(f"reading was interrupted: {puller.reason}")
-            if puller.ended:
+            if last >= goal and (puller.ended or early):
                 return
-            puller.ask(wait=False)
+            early = early or puller.ended
+            puller.ask(wait=early)
             before = puller.received
             await puller.wait(QUIET)
             if puller.received == before and not puller.ended:
@@ -175,22 +182,12 @@ class StateStore:
             raise meaning(self._api.name, exc) from exc
         state = ShardState(None, {}, set())
         prefix = len(self._shard(shard, "r")) + 1
-        seen = 0
         wanted = [self._shard(shard, "r", "*"), self._shard(shard, "m"), barrier]
-        async with aclosing(self._all(wanted)) as found:
+        async with aclosing(self._all(wanted, ack.seq)) as found:
             async for one in found:
-                seen = one.seq
                 self._restore(state, one, prefix)
-        self._complete(shard, seen, ack.seq)
         state.done = await self._done(shard, state.mark, ack.seq)
         return state
-
-    def _complete(self, shard: int, seen: int, barrier: int) -> None:
-        """Raises BusUnavailable when a replica was read that had not come as far as the barrier."""
-        if seen < barrier:
-            raise BusUnavailable(
-                f"{self._api.name}: the state of shard {shard} is still being copied: lagging replica"
-            )
 
     def _restore(self, state: ShardState, one: Pulled, prefix: int) -> None:
         kind = one.subject[prefix - 2 : prefix - 1]
@@ -217,15 +214,14 @@ class StateStore:
             if first is None:
                 return set()
             start = {"deliver_policy": "by_start_time", "opt_start_time": earlier(first.time)}
-        done, seen = set[str](), 0
-        async with aclosing(self._all([self._shard(shard, "d"), self._shard(shard, "x")], **start)) as found:
+        done = set[str]()
+        wanted = [self._shard(shard, "d"), self._shard(shard, "x")]
+        async with aclosing(self._all(wanted, barrier, **start)) as found:
             async for one in found:
-                seen = one.seq
                 for decision in unpack(self._api.name, one.data) if one.data else ():
                     above_mark = mark is None or not mark.covers(decision.position)
                     if decision.firing is not None and decision.result in FINAL and above_mark:
                         done.add(decision.firing)
-        self._complete(shard, seen, barrier)
         return done
 
     async def blob(self, shard: int, key: str) -> bytes | None:
@@ -242,9 +238,9 @@ class StateStore:
                 for number, decision in enumerate(unpack(self._api.name, one.data)):
                     yield one.seq, number, decision
 
-    def _all(self, subjects: list[str], **start: Any) -> Any:
+    def _all(self, subjects: list[str], goal: int = 0, **start: Any) -> Any:
         config = {"deliver_policy": "all", **start, "filter_subjects": subjects}
-        return scan(Puller(self._api, self._names.state, config, self._max_payload))
+        return scan(Puller(self._api, self._names.state, config, self._max_payload), goal)
 
     # cursors
 
