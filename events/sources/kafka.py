@@ -17,7 +17,7 @@ import asyncio
 import re
 from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
-from functools import partial
+from functools import lru_cache, partial
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import orjson
@@ -237,4 +237,10 @@ def go_time(milliseconds: int) -> str:
         return "0001-01-01 00:00:00 +0000 UTC"
     second, rest = divmod(milliseconds, 1000)
     fraction = f".{rest:03}".rstrip("0") if rest else ""
-    return f"{datetime.fromtimestamp(second, UTC):%Y-%m-%d %H:%M:%S}{fraction} +0000 UTC"
+    return f"{_second_text(second)}{fraction} +0000 UTC"
+
+
+@lru_cache(64)
+def _second_text(second: int) -> str:
+    """Records of the same second come together, and this is five microseconds of work."""
+    return f"{datetime.fromtimestamp(second, UTC):%Y-%m-%d %H:%M:%S}"

@@ -104,22 +104,31 @@ async def test_what_is_retained_does_not_come_again_with_every_connection(mosqui
             await other.publish(topic, b"retained", qos=1, retain=True)
         await begin(rig, mosquitto_server, **settings, supervised=True)
         await rig.until(1)
-        for number in (1, 2):
+        for number in (b"1", b"2"):
             rig.ready.clear()
             proxy.cut()
-            await publish(mosquitto_server, (topic, b"%d" % number, 1))
-            await rig.until(1 + number)
-        assert [b64decode(one["body"]) for one in rig.data] == [b"retained", b"1", b"2"]
+            await publish(mosquitto_server, (topic, number, 1))
+            await seen(rig, number)
+        assert bodies(rig).count(b"retained") == 1, "what is not acknowledged may come twice, this may not"
         rig.ready.clear()
         proxy.refuse()
         proxy.cut()
         async with aiomqtt.Client("127.0.0.1", mosquitto_server.port, identifier=client, clean_session=True):
             pass  # ends the session
         await proxy.heal()
-        await rig.until(4, 20)
-        assert b64decode(rig.data[3]["body"]) == b"retained", "it had to subscribe again"
+        await seen(rig, b"retained", 2)  # it had to subscribe again
         async with aiomqtt.Client("127.0.0.1", mosquitto_server.port) as other:
             await other.publish(topic, b"", qos=1, retain=True)
+
+
+def bodies(rig: Rig) -> list[bytes]:
+    return [b64decode(one["body"]) for one in rig.data]
+
+
+async def seen(rig: Rig, body: bytes, times: int = 1) -> None:
+    async with asyncio.timeout(20):
+        while bodies(rig).count(body) < times:
+            await asyncio.sleep(0.01)
 
 
 async def test_a_message_of_lower_quality_comes_too(mosquitto_server: Mosquitto):
