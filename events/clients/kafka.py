@@ -141,13 +141,14 @@ async def stop(client: Client) -> None:
             await finish(client.stop(), CLOSE_TIMEOUT)  # half closed, it leaves its connections open
         except TimeoutError:
             await finish(hang_up(client), CLOSE_TIMEOUT)
-    close_gate(inner(client))
+    await close_gate(inner(client))
 
 
-def close_gate(client: AIOKafkaClient) -> None:
+async def close_gate(client: AIOKafkaClient) -> None:
     gate = GATES.pop(client, None)
     if gate is not None:
-        gate.close()
+        with suppress(TimeoutError):
+            await finish(gate.aclose(), 2 * CLOSE_TIMEOUT)
 
 
 async def hang_up(client: Any) -> None:
@@ -176,7 +177,7 @@ async def abandon(producer: AIOKafkaProducer) -> None:
         async with asyncio.timeout(CLOSE_TIMEOUT):
             await sender.close()  # raises what ended the sender meanwhile
     await client.close()
-    close_gate(client)
+    await close_gate(client)
     if (update := client._md_update_fut) is not None:
         update.cancel()
     hush(producer)

@@ -24,6 +24,9 @@ if TYPE_CHECKING:
     from aiokafka.client import AIOKafkaClient
     from aiokafka.conn import AIOKafkaConnection
 
+GOODBYE = 2.0
+"""Seconds for connections to end."""
+
 HOOK = "create_conn"
 """What the library's client connects by."""
 
@@ -57,7 +60,7 @@ class Gate:
         made = self._connection(host, port, **given)
         with named(host, port):
             await made.connect()
-        self._made = {one for one in self._made if one.connected()} | {made}
+        self._made = self._left() | {made}
         if self._closed:
             made.close()
             raise KafkaConnectionError("the client was closed meanwhile")
@@ -70,11 +73,16 @@ class Gate:
             return AIOKafkaConnection(host, port, **given)
         return connection_class()(self._sessions, host, port, **given)
 
-    def close(self) -> None:
+    def _left(self) -> set[AIOKafkaConnection]:
+        """Those that are not closed to the end: TLS says goodbye first, and the library does not wait."""
+        return {one for one in self._made if not one._closed_fut.done()}
+
+    async def aclose(self) -> None:
         """Every connection that is still there, and every later one."""
         self._closed = True
-        for connection in self._made:
-            connection.close()
+        ends = [connection.close() for connection in self._left()]
+        if ends:
+            await asyncio.wait(ends, timeout=GOODBYE)
 
     async def _follow(self, host: str, port: int, **given: Any) -> AIOKafkaConnection:
         """The same for a broker that the cluster has named."""

@@ -89,21 +89,19 @@ def connections(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
 
     class Connection:
         def __init__(self, _: Sessions, host: str, port: int, **given: Any) -> None:
-            self.host, self.given, self.there = host, given, False
+            self.host, self.given = host, given
+            self._closed_fut = asyncio.get_running_loop().create_future()
 
         async def connect(self) -> None:
             if self.host == "node-9":
                 raise Refused("not a public address")
             await self.given.pop("pause", nothing)()
             made.append((self.host, self.given))
-            self.there = True
 
-        def connected(self) -> bool:
-            return self.there
-
-        def close(self) -> None:
-            self.there = False
+        def close(self) -> asyncio.Future[None]:
             made.remove((self.host, self.given))
+            self._closed_fut.set_result(None)
+            return self._closed_fut
 
     monkeypatch.setattr("events.clients.kafka_guard.connection_class", lambda: Connection)
     return made
@@ -132,7 +130,7 @@ async def test_nothing_stays_open_behind_a_client(connections: list[Any]):
     async with asyncio.TaskGroup() as group:
         late = group.create_task(_late(gate, there))
         await asyncio.sleep(0)
-        gate.close()
+        await gate.aclose()
         assert connections == [], "what was open"
         there.set()
     assert late.result() == "the client was closed meanwhile"
